@@ -1,0 +1,157 @@
+//! The public API.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, StatusCode, header::LOCATION},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared::{
+    database::Database,
+    events::CustomerId,
+    problem::{Problem, fields::Fields},
+    telemetry,
+};
+use tracing::{Instrument, Span};
+use utoipa::{OpenApi, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    customer::Customer,
+    idempotency::IdempotencyKey,
+    register::{Accepted, Registration, register},
+    store,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "customer", description = "Registers customers and decides when they are onboarded."),
+    paths(post_customer, get_customer),
+    components(schemas(NewCustomer))
+)]
+struct Api;
+
+/// The routes, and what describes them.
+pub fn api(database: Database) -> (Router, utoipa::openapi::OpenApi) {
+    let routes = Router::new()
+        .route("/customers", post(post_customer))
+        .route("/customers/{id}", get(get_customer))
+        .with_state(database);
+    (routes, Api::openapi())
+}
+
+/// A registration.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({ "email": "ada@example.com", "name": "Ada Lovelace" }))]
+#[expect(dead_code, reason = "describes the body; `Registration::parse` reads it, to name every bad field at once")]
+struct NewCustomer {
+    /// An ASCII address with a domain, at most 254 characters; unique without regard to case.
+    email: String,
+    /// 1 to 200 characters, no control characters.
+    name: String,
+}
+
+/// A customer.
+#[derive(Serialize, ToSchema)]
+struct CustomerView {
+    id: Uuid,
+    email: String,
+    name: String,
+    /// `registered`, `onboarded` or `deactivated`.
+    status: &'static str,
+    registered_at: Timestamp,
+    onboarding: OnboardingView,
+}
+
+/// How far the onboarding is.
+#[derive(Serialize, ToSchema)]
+struct OnboardingView {
+    /// `pending`, `sent` or `failed`.
+    welcome_email: &'static str,
+    status_points: PointsView,
+    onboarded_at: Option<Timestamp>,
+}
+
+/// The balance, or `pending`.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum PointsView {
+    Booked(i64),
+    Pending(&'static str),
+}
+
+impl From<&Customer> for CustomerView {
+    fn from(customer: &Customer) -> Self {
+        let gate = customer.gate;
+        Self {
+            id: customer.id.0,
+            email: customer.email.as_str().to_owned(),
+            name: customer.name.as_str().to_owned(),
+            status: gate.status.as_str(),
+            registered_at: customer.registered_at,
+            onboarding: OnboardingView {
+                welcome_email: gate.welcome_email.as_str(),
+                status_points: gate.status_points.map_or(PointsView::Pending("pending"), PointsView::Booked),
+                onboarded_at: customer.onboarded_at,
+            },
+        }
+    }
+}
+
+/// Register a customer.
+///
+/// With an `Idempotency-Key` (1 to 255 visible ASCII characters, kept for 24 hours) a repeated request answers the first
+/// 201 again, and the same key with another body is a 422.
+#[utoipa::path(
+    post, path = "/customers", request_body = NewCustomer,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition harmless")),
+    responses(
+        (status = 201, body = CustomerView, headers(
+            ("location" = String, description = "The customer's path"),
+            ("x-event-id" = String, description = "The id of customer_created, and of the flow"),
+            ("x-trace-id" = String, description = "The flow's trace"))),
+        (status = 400, body = Problem, description = "No JSON, or a bad Idempotency-Key"),
+        (status = 409, body = Problem, description = "The address is taken"),
+        (status = 413, body = Problem, description = "Over 64 KiB"),
+        (status = 415, body = Problem, description = "Not application/json"),
+        (status = 422, body = Problem, description = "Names every bad field; or the key was used for another body"),
+    )
+)]
+async fn post_customer(
+    State(database): State<Database>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let key = IdempotencyKey::from_headers(&headers)?;
+    let registration = Registration::parse(fields)?;
+    let trace_id = telemetry::trace_id(&Span::current());
+    // A task of its own: axum drops a handler whose client hangs up, and a transaction is not to be dropped half-way.
+    let work = async move { register(&database, registration, key, trace_id).await };
+    let accepted = tokio::spawn(work.in_current_span()).await.map_err(|_| Problem::internal("panicked"))??;
+    Ok(created(&accepted))
+}
+
+fn created(accepted: &Accepted) -> Response {
+    let headers = [
+        (LOCATION, format!("/customers/{}", accepted.customer.id)),
+        (HeaderName::from_static("x-event-id"), accepted.event_id.to_string()),
+        (HeaderName::from_static("x-trace-id"), accepted.trace_id.clone()),
+    ];
+    (StatusCode::CREATED, headers, Json(CustomerView::from(&accepted.customer))).into_response()
+}
+
+/// A customer and how far the onboarding is.
+#[utoipa::path(
+    get, path = "/customers/{id}", params(("id" = Uuid, Path, description = "The customer's id")),
+    responses((status = 200, body = CustomerView), (status = 404, body = Problem, description = "No such customer"))
+)]
+async fn get_customer(State(database): State<Database>, Path(id): Path<String>) -> Result<Json<CustomerView>, Problem> {
+    let unknown = || Problem::not_found("there is no customer with this id");
+    let id = CustomerId(id.parse().map_err(|_| unknown())?);
+    let mut connection = database.pool.acquire().await?;
+    let customer = store::find(&mut connection, id).await?.ok_or_else(unknown)?;
+    Ok(Json(CustomerView::from(&customer)))
+}

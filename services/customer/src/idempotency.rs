@@ -1,0 +1,82 @@
+//! `Idempotency-Key`: a POST that is repeated answers the first 201 again, for a day.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+use shared::{database::Database, events::CustomerId, problem::Problem, service::Task, unit_of_work::UnitOfWork};
+use uuid::Uuid;
+
+use crate::{customer::Customer, store};
+
+const HEADER: &str = "idempotency-key";
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// 1 to 255 visible ASCII characters.
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key that the request bears, if it bears one.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let mut values = headers.get_all(HEADER).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let bytes = value.as_bytes();
+        if !(1..=255).contains(&bytes.len()) || !bytes.iter().all(u8::is_ascii_graphic) || values.next().is_some() {
+            let detail = "Idempotency-Key must be one text of 1 to 255 visible ASCII characters";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+        }
+        Ok(Some(Self(String::from_utf8_lossy(bytes).into_owned())))
+    }
+}
+
+/// What was answered before.
+pub struct Replay {
+    pub customer_id: CustomerId,
+    pub event_id: Uuid,
+    pub trace_id: String,
+}
+
+/// Takes `key` for this registration, or gives what was answered under it; 422 if that was for another body.
+pub async fn claim(
+    tx: &mut UnitOfWork,
+    key: &IdempotencyKey,
+    customer: &Customer,
+    event_id: Uuid,
+    trace_id: &str,
+) -> Result<Option<Replay>, Problem> {
+    let hash = body_hash(customer);
+    let now = tx.now();
+    let replay = Replay { customer_id: customer.id, event_id, trace_id: trace_id.to_owned() };
+    if store::claim_key(tx.sql(), &key.0, &hash, &replay, now, now - KEPT).await? {
+        return Ok(None);
+    }
+    let (stored_hash, replay) = store::find_key(tx.sql(), &key.0).await?;
+    if stored_hash != hash {
+        let detail = "this Idempotency-Key was used for another registration";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    Ok(Some(replay))
+}
+
+/// Of the parsed body: white space and the order of fields make no other registration. Neither can hold a NUL.
+fn body_hash(customer: &Customer) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(customer.email.as_str());
+    hash.update([0]);
+    hash.update(customer.name.as_str());
+    hash.finalize().to_vec()
+}
+
+/// Forgets keys that are older than a day, every ten minutes.
+pub fn purge(database: Database) -> Task {
+    Box::new(move |shutdown| {
+        Box::pin(async move {
+            let ten_minutes = Duration::from_secs(600);
+            while tokio::time::timeout(ten_minutes, shutdown.cancelled()).await.is_err() {
+                // A database that is away keeps its keys a little longer.
+                let _ = store::purge_keys(&database, database.clock.now() - KEPT).await;
+            }
+        })
+    })
+}

@@ -1,0 +1,53 @@
+//! Registers customers, and decides when they are onboarded or deactivated.
+//!
+//! | in | out |
+//! | --- | --- |
+//! | `POST /customers` ([`register`]) | `customer_created` |
+//! | `welcome_email_sent`, `status_points_added` ([`onboarding`]) | `customer_onboarded`, when both have come |
+//! | `welcome_email_failed` ([`onboarding`]) | `customer_deactivated` |
+
+use shared::{
+    database::Database,
+    events::{
+        self,
+        email::{WelcomeEmailFailed, WelcomeEmailSent},
+        loyalty::StatusPointsAdded,
+    },
+    handler::Handlers,
+    service::Service,
+};
+use sqlx::migrate::Migrator;
+
+pub mod customer;
+mod http;
+mod idempotency;
+pub mod onboarding;
+pub mod register;
+mod store;
+
+/// The service's name.
+pub const NAME: &str = "customer";
+/// Its own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/customer");
+
+/// What this service reacts to.
+pub fn handlers() -> Handlers {
+    Handlers::new()
+        .on::<WelcomeEmailSent>(onboarding::MailSent)
+        .on::<WelcomeEmailFailed>(onboarding::MailFailed)
+        .on::<StatusPointsAdded>(onboarding::PointsAdded)
+}
+
+/// The service on `database`.
+pub fn service(database: &Database) -> Service {
+    let (http, openapi) = http::api(database.clone());
+    Service {
+        name: NAME,
+        publishes: events::customer::ALL,
+        handlers: handlers(),
+        migrations: &MIGRATIONS,
+        http,
+        openapi,
+        tasks: vec![("idempotency keys", idempotency::purge(database.clone()))],
+    }
+}

@@ -1,0 +1,136 @@
+//! The SQL of this service.
+
+use jiff::Timestamp;
+use jiff_sqlx::Timestamp as SqlTimestamp;
+use shared::{database::Database, events::CustomerId};
+use sqlx::{PgConnection, query};
+
+use crate::{
+    customer::{Customer, CustomerName, EmailAddress, Gate, Status},
+    idempotency::Replay,
+};
+
+/// Stores a new customer; fails on the constraint `customers_email` if the address is taken.
+pub async fn insert(sql: &mut PgConnection, customer: &Customer) -> Result<(), sqlx::Error> {
+    query!(
+        "INSERT INTO customers (id, email, name, status, registered_at, welcome_email) VALUES ($1, $2, $3, $4, $5, $6)",
+        customer.id.0,
+        customer.email.as_str(),
+        customer.name.as_str(),
+        customer.gate.status.as_str(),
+        SqlTimestamp::from(customer.registered_at) as _,
+        customer.gate.welcome_email.as_str(),
+    )
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
+/// The customer `id`.
+pub async fn find(sql: &mut PgConnection, id: CustomerId) -> Result<Option<Customer>, sqlx::Error> {
+    let row = query!(
+        "SELECT email, name, registered_at, status, welcome_email, status_points, onboarded_at
+         FROM customers WHERE id = $1",
+        id.0,
+    )
+    .fetch_optional(sql)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Customer {
+        id,
+        email: EmailAddress::parse(row.email).map_err(decoding)?,
+        name: CustomerName::parse(row.name).map_err(decoding)?,
+        registered_at: row.registered_at.to_jiff(),
+        gate: gate(&row.status, &row.welcome_email, row.status_points)?,
+        onboarded_at: row.onboarded_at.map(SqlTimestamp::to_jiff),
+    }))
+}
+
+/// How far the onboarding of `id` is; nobody else changes it until this transaction ends.
+pub async fn lock_gate(sql: &mut PgConnection, id: CustomerId) -> Result<Option<Gate>, sqlx::Error> {
+    let row = query!("SELECT status, welcome_email, status_points FROM customers WHERE id = $1 FOR UPDATE", id.0)
+        .fetch_optional(sql)
+        .await?;
+    row.map(|row| gate(&row.status, &row.welcome_email, row.status_points)).transpose()
+}
+
+/// Stores `gate`; `now` is when its status changed, if it did.
+pub async fn save_gate(sql: &mut PgConnection, id: CustomerId, gate: Gate, now: Timestamp) -> Result<(), sqlx::Error> {
+    let now = SqlTimestamp::from(now);
+    query!(
+        "UPDATE customers SET status = $2, welcome_email = $3, status_points = $4,
+                onboarded_at = CASE WHEN $5 THEN coalesce(onboarded_at, $7) END,
+                deactivated_at = CASE WHEN $6 THEN coalesce(deactivated_at, $7) END
+         WHERE id = $1",
+        id.0,
+        gate.status.as_str(),
+        gate.welcome_email.as_str(),
+        gate.status_points,
+        gate.status == Status::Onboarded,
+        gate.status == Status::Deactivated,
+        now as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
+fn gate(status: &str, welcome_email: &str, status_points: Option<i64>) -> Result<Gate, sqlx::Error> {
+    Ok(Gate {
+        status: status.parse().map_err(decoding)?,
+        welcome_email: welcome_email.parse().map_err(decoding)?,
+        status_points,
+    })
+}
+
+/// What is stored is no value of the domain.
+fn decoding(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
+
+/// Takes `key`; `false` if it is taken, by a registration that is younger than `oldest`. Waits for a concurrent twin.
+pub async fn claim_key(
+    sql: &mut PgConnection,
+    key: &str,
+    body_hash: &[u8],
+    replay: &Replay,
+    now: Timestamp,
+    oldest: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let claimed = query!(
+        "INSERT INTO idempotency_keys AS taken (key, body_hash, customer_id, event_id, trace_id, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (key) DO UPDATE
+            SET body_hash = excluded.body_hash, customer_id = excluded.customer_id, event_id = excluded.event_id,
+                trace_id = excluded.trace_id, created_at = excluded.created_at
+            WHERE taken.created_at < $7",
+        key,
+        body_hash,
+        replay.customer_id.0,
+        replay.event_id,
+        replay.trace_id,
+        SqlTimestamp::from(now) as _,
+        SqlTimestamp::from(oldest) as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(claimed.rows_affected() == 1)
+}
+
+/// What was answered under `key`, and for which body.
+pub async fn find_key(sql: &mut PgConnection, key: &str) -> Result<(Vec<u8>, Replay), sqlx::Error> {
+    let row = query!("SELECT body_hash, customer_id, event_id, trace_id FROM idempotency_keys WHERE key = $1", key)
+        .fetch_one(sql)
+        .await?;
+    let replay = Replay { customer_id: CustomerId(row.customer_id), event_id: row.event_id, trace_id: row.trace_id };
+    Ok((row.body_hash, replay))
+}
+
+/// Forgets keys that are older than `oldest`.
+pub async fn purge_keys(database: &Database, oldest: Timestamp) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    query!("DELETE FROM idempotency_keys WHERE created_at < $1", SqlTimestamp::from(oldest) as _)
+        .execute(tx.sql())
+        .await?;
+    tx.commit().await
+}

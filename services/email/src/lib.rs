@@ -1,0 +1,83 @@
+//! Sends the welcome mail, and says what came of it.
+//!
+//! | in | out |
+//! | --- | --- |
+//! | `customer_created` ([`welcome`]) | a queued mail; then, from the [`sender`], |
+//! | the SMTP server's yes | `welcome_email_sent` |
+//! | its no to the address, or three days without a yes | `welcome_email_failed` |
+//! | `customer_deactivated` ([`welcome`]) | no more mail to that customer |
+
+use std::sync::Arc;
+
+use clap::Args;
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+use shared::{
+    database::Database,
+    events::{
+        self,
+        customer::{CustomerCreated, CustomerDeactivated},
+    },
+    handler::Handlers,
+    service::{Service, Task},
+};
+use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
+
+mod http;
+pub mod mailer;
+pub mod sender;
+mod store;
+mod templates;
+pub mod welcome;
+
+use mailer::{Mailer, smtp::Smtp};
+use sender::Sender;
+
+/// The service's name.
+pub const NAME: &str = "email";
+/// Its own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/email");
+
+/// How many mails are on their way at once, each on a connection of its own.
+const SENDERS: usize = 4;
+
+/// What only this service can be told.
+#[derive(Clone, Debug, Args)]
+pub struct EmailConfig {
+    /// The mail server: <smtp://[USER:PASSWORD@]HOST[:PORT]>, with ?tls=required for STARTTLS, or <smtps://…> for TLS.
+    #[arg(long, env, hide_env_values = true, default_value = "smtp://127.0.0.1:1025")]
+    pub smtp_url: SecretString,
+    /// Who the mails are from.
+    #[arg(long, env, default_value = "Pas de Trois <welcome@pasdetrois.example>")]
+    pub mail_from: Mailbox,
+}
+
+/// What this service reacts to; `queued` wakes the senders.
+pub fn handlers(config: &EmailConfig, queued: &Arc<Notify>) -> Handlers {
+    let domain = config.mail_from.email.domain().to_owned();
+    Handlers::new()
+        .on::<CustomerCreated>(welcome::Queue { domain, queued: queued.clone() })
+        .on::<CustomerDeactivated>(welcome::Stop)
+}
+
+/// The service on `database`. Fails if a setting is wrong.
+pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Service> {
+    let smtp = Smtp::new(&config.smtp_url)?;
+    let queued = Arc::<Notify>::default();
+    let (http, openapi) = http::api(database.clone());
+    let sender = |_| -> (&'static str, Task) {
+        let mailer = Mailer::Smtp(smtp.clone());
+        let sender = Sender::new(database.clone(), mailer, config.mail_from.clone(), queued.clone());
+        ("sender", Box::new(|shutdown| Box::pin(sender.run(shutdown))))
+    };
+    Ok(Service {
+        name: NAME,
+        publishes: events::email::ALL,
+        handlers: handlers(config, &queued),
+        migrations: &MIGRATIONS,
+        http,
+        openapi,
+        tasks: (0..SENDERS).map(sender).collect(),
+    })
+}

@@ -1,0 +1,57 @@
+//! Hands mails to a mail server, and understands its answer.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lettre::Message;
+
+pub mod smtp;
+pub mod verdict;
+
+use smtp::Smtp;
+pub use verdict::Verdict;
+
+/// Where mails go.
+pub enum Mailer {
+    /// An SMTP server.
+    Smtp(Smtp),
+    /// A test's script: the verdicts in their order, then yes to everything.
+    Scripted(Script),
+}
+
+impl Mailer {
+    /// Delivers `mail`, within less than the 10 s of a shutdown.
+    pub async fn deliver(&mut self, mail: &Message) -> Verdict {
+        match self {
+            Self::Smtp(smtp) => smtp.deliver(mail).await,
+            Self::Scripted(script) => script.deliver(mail),
+        }
+    }
+}
+
+/// What a test's mail server will say, and what it was given. Copies share both.
+#[derive(Clone, Default)]
+pub struct Script {
+    verdicts: Arc<Mutex<VecDeque<Verdict>>>,
+    given: Arc<Mutex<Vec<String>>>,
+}
+
+impl Script {
+    /// Says `verdicts` one after another.
+    pub fn new(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+        Self { verdicts: Arc::new(Mutex::new(verdicts.into_iter().collect())), given: Arc::default() }
+    }
+
+    /// The mails that it was given, as sent.
+    pub fn given(&self) -> Vec<String> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn deliver(&self, mail: &Message) -> Verdict {
+        let text = String::from_utf8_lossy(&mail.formatted()).into_owned();
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Verdict::Accepted)
+    }
+}

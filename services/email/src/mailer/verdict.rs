@@ -1,0 +1,127 @@
+//! What a mail server's answer means: for the customer, for later, or for the operator.
+
+use std::time::Duration;
+
+/// What came of an attempt. The texts are the server's and may name the recipient: they stay in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server took the mail.
+    Accepted,
+    /// The server's verdict on the address: it will never take a mail to it.
+    Refused(String),
+    /// Not now: a 4xx, or no connection.
+    Later(String),
+    /// A 5xx that is no verdict on the address: a wrong password, a policy, a greeting. Ours to mend; meanwhile the mail
+    /// is kept. A wrong password must not deactivate every customer.
+    OperatorsProblem(String),
+}
+
+/// What was being said when the server answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Greeting, EHLO, STARTTLS, AUTH.
+    Session,
+    /// MAIL FROM: about the sender.
+    Sender,
+    /// RCPT TO: about the address.
+    Recipient,
+    /// DATA and the mail itself.
+    Content,
+}
+
+/// Reads a negative answer (RFC 5321, section 4.2; enhanced codes: RFC 3463).
+pub fn read(phase: Phase, code: Option<u16>, text: &str) -> Verdict {
+    let said = || match code {
+        Some(code) => format!("{code} {text}"),
+        None => text.to_owned(),
+    };
+    match code {
+        Some(code) if (500..600).contains(&code) => {
+            if is_about_the_address(phase, code, text) {
+                Verdict::Refused(said())
+            } else {
+                Verdict::OperatorsProblem(said())
+            }
+        }
+        _ => Verdict::Later(said()),
+    }
+}
+
+/// 5.1.x but for the three about the sender's address, 5.2.1 (mailbox disabled), or a bare 550, 551 or 553 to RCPT.
+fn is_about_the_address(phase: Phase, code: u16, text: &str) -> bool {
+    match (phase, enhanced(text)) {
+        (Phase::Session | Phase::Sender, _) => false,
+        (_, Some((5, 1, detail))) => !matches!(detail, 7..=9),
+        (_, Some((5, 2, 1))) => true,
+        (Phase::Recipient, None) => matches!(code, 550 | 551 | 553),
+        _ => false,
+    }
+}
+
+/// The enhanced status code that a reply begins with.
+fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
+    let mut parts = text.split_whitespace().next()?.splitn(3, '.').map(|part| part.parse().ok());
+    match (parts.next()??, parts.next()??, parts.next()??) {
+        (class @ (2 | 4 | 5), subject, detail) => Some((class, subject, detail)),
+        _ => None,
+    }
+}
+
+/// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help.
+pub fn delay(verdict: &Verdict, attempt: i32) -> Duration {
+    let (first, longest) = match verdict {
+        Verdict::OperatorsProblem(_) => (Duration::from_secs(10), Duration::from_secs(600)),
+        _ => (Duration::from_secs(1), Duration::from_secs(300)),
+    };
+    let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
+    doubled.min(longest).mul_f64(0.75 + 0.5 * fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_verdict_on_the_address_is_a_refusal() {
+        use Phase::{Content, Recipient, Sender, Session};
+        for (phase, code, text, refused) in [
+            (Recipient, 550, "5.1.1 no such user", true),
+            (Recipient, 553, "5.1.3 bad syntax", true),
+            (Content, 550, "5.1.1 no such user", true),
+            (Recipient, 550, "5.2.1 mailbox disabled", true),
+            (Recipient, 550, "no such user here", true),
+            (Recipient, 551, "user not local", true),
+            (Recipient, 553, "mailbox name not allowed", true),
+            (Recipient, 550, "5.7.1 relaying denied", false),
+            (Recipient, 550, "5.2.2 mailbox full", false),
+            (Recipient, 552, "storage exceeded", false),
+            (Recipient, 503, "bad sequence", false),
+            (Content, 550, "looks like spam", false),
+            (Content, 554, "5.7.1 refused by policy", false),
+            (Sender, 550, "5.1.1 whoever you are", false),
+            (Recipient, 550, "5.1.8 bad sender's system address", false),
+            (Session, 535, "5.7.8 authentication failed", false),
+            (Session, 554, "no service here", false),
+        ] {
+            let verdict = read(phase, Some(code), text);
+            assert_eq!(matches!(verdict, Verdict::Refused(_)), refused, "{code} {text}");
+            assert_eq!(matches!(verdict, Verdict::OperatorsProblem(_)), !refused, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn four_hundreds_and_silence_are_for_later() {
+        assert!(matches!(read(Phase::Recipient, Some(451), "4.3.0 try again"), Verdict::Later(_)));
+        assert!(matches!(read(Phase::Session, None, "connection refused"), Verdict::Later(_)));
+    }
+
+    #[test]
+    fn delays_grow_and_end() {
+        let later = Verdict::Later(String::new());
+        let seconds = |attempt| delay(&later, attempt).as_secs_f64();
+        assert!((0.75..=1.25).contains(&seconds(1)));
+        assert!((6.0..=10.0).contains(&seconds(4)));
+        assert!((225.0..=375.0).contains(&seconds(1000)));
+        assert!(delay(&Verdict::OperatorsProblem(String::new()), 1) >= Duration::from_millis(7500));
+    }
+}

@@ -1,0 +1,9 @@
+//! The email service as a process.
+
+use std::process::ExitCode;
+
+use shared::service;
+
+fn main() -> ExitCode {
+    service::main(email::NAME, "127.0.0.1:8081", "127.0.0.1:9081", email::service)
+}

@@ -1,0 +1,168 @@
+//! Delivers queued mails: leases one, talks to the mail server without any transaction, then marks it and publishes what
+//! came of it in one.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use lettre::message::Mailbox;
+use shared::{
+    database::Database,
+    events::email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSent},
+    failure,
+    telemetry::TraceContext,
+    unit_of_work::UnitOfWork,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
+
+use crate::{
+    mailer::{Mailer, Verdict, verdict::delay},
+    store::{self, Leased},
+    templates,
+};
+
+/// How long a mail belongs to one sender; longer than a delivery may take, so that two never hold it.
+const LEASE: SignedDuration = SignedDuration::from_secs(15);
+/// How often a sender looks for mails that nobody has announced: retries, and those of replicas that died.
+const SLOW_POLL: Duration = Duration::from_millis(500);
+
+/// Sends queued mails, one at a time. Several may run side by side.
+pub struct Sender {
+    database: Database,
+    mailer: Mailer,
+    from: Mailbox,
+    queued: Arc<Notify>,
+}
+
+impl Sender {
+    /// A sender of what is queued in `database`; `queued` wakes it.
+    pub fn new(database: Database, mailer: Mailer, from: Mailbox, queued: Arc<Notify>) -> Self {
+        Self { database, mailer, from, queued }
+    }
+
+    /// Sends until `shutdown`; a mail that is on its way is finished.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            match self.send_one().await {
+                Ok(true) => {
+                    // Where one was there may be more: wake the next sender.
+                    self.queued.notify_one();
+                    continue;
+                }
+                Ok(false) => {}
+                Err(error) if failure::is_away(&error) => {}
+                Err(_) => warn!("the database refuses the statements of mails"),
+            }
+            let queued = self.queued.notified();
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = queued => {}
+                () = tokio::time::sleep(SLOW_POLL) => {}
+            }
+        }
+    }
+
+    /// Sends the mail that is due longest; `false` if none is due.
+    pub async fn send_one(&mut self) -> Result<bool, sqlx::Error> {
+        let lease_until = self.database.clock.now() + LEASE;
+        let Some(mail) = store::lease(&self.database, lease_until).await? else { return Ok(false) };
+        let span = delivery_span(&mail);
+        self.deliver(&mail).instrument(span).await?;
+        Ok(true)
+    }
+
+    async fn deliver(&mut self, mail: &Leased) -> Result<(), sqlx::Error> {
+        if self.database.clock.now() >= mail.valid_until {
+            return self.give_up(mail, FailureReason::Expired, None).await;
+        }
+        let verdict = match templates::welcome(mail, &self.from) {
+            Ok(message) => self.mailer.deliver(&message).await,
+            // Our rules for addresses are stricter than SMTP's: an address that can't be written down is no address.
+            Err(error) => Verdict::Refused(error.to_string()),
+        };
+        Span::current().record("mail.verdict", name(&verdict));
+        match &verdict {
+            Verdict::Accepted => self.sent(mail).await,
+            Verdict::Refused(reply) => self.give_up(mail, FailureReason::Refused, Some(reply)).await,
+            Verdict::Later(reply) | Verdict::OperatorsProblem(reply) => self.postpone(mail, &verdict, reply).await,
+        }
+    }
+
+    async fn sent(&self, mail: &Leased) -> Result<(), sqlx::Error> {
+        let mut tx = self.answer(mail).await?;
+        let sent_at = tx.now();
+        if store::settle(tx.sql(), mail, "sent", None, sent_at).await? {
+            let (customer_id, message_id) = (mail.customer_id, mail.message_id.clone());
+            publish(&mut tx, &WelcomeEmailSent { customer_id, message_id, sent_at })?;
+        }
+        tx.commit().await
+    }
+
+    async fn give_up(&self, mail: &Leased, reason: FailureReason, reply: Option<&str>) -> Result<(), sqlx::Error> {
+        let state = match reason {
+            FailureReason::Refused => "refused",
+            FailureReason::Expired => "expired",
+        };
+        let mut tx = self.answer(mail).await?;
+        let failed_at = tx.now();
+        if store::settle(tx.sql(), mail, state, reply, failed_at).await? {
+            publish(&mut tx, &WelcomeEmailFailed { customer_id: mail.customer_id, reason, failed_at })?;
+        }
+        tx.commit().await
+    }
+
+    /// What is published answers the event that the mail answers.
+    async fn answer(&self, mail: &Leased) -> Result<UnitOfWork, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        tx.answer(mail.cause.clone());
+        Ok(tx)
+    }
+
+    async fn postpone(&self, mail: &Leased, verdict: &Verdict, reply: &str) -> Result<(), sqlx::Error> {
+        let delay = delay(verdict, mail.attempt);
+        let next = self.database.clock.now() + delay;
+        store::postpone(&self.database, mail, next, reply).await?;
+        let (attempt, seconds) = (mail.attempt, delay.as_secs_f64());
+        match verdict {
+            Verdict::OperatorsProblem(_) => {
+                warn!(attempt, next_in_seconds = seconds, "the mail server refuses our mail for a reason of ours");
+            }
+            _ => info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again"),
+        }
+        Ok(())
+    }
+}
+
+/// Too large or not JSON: neither can happen to these two.
+fn publish<E: shared::event::Event>(tx: &mut UnitOfWork, event: &E) -> Result<(), sqlx::Error> {
+    tx.publish(event).map(drop).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Refused(_) => "refused",
+        Verdict::Later(_) => "later",
+        Verdict::OperatorsProblem(_) => "operators_problem",
+    }
+}
+
+/// In the trace of the registration, as the handler that queued the mail left it.
+fn delivery_span(mail: &Leased) -> Span {
+    let span = info_span!(
+        "deliver mail",
+        otel.kind = "client",
+        mail.id = %mail.id,
+        mail.attempt = mail.attempt,
+        mail.verdict = Empty,
+        event_id = %mail.cause.id,
+        event_type = mail.cause.event_type,
+        correlation_id = %mail.cause.correlation_id,
+        transaction_id = %format_args!("{}.{}", mail.cause.correlation_id, mail.id),
+        customer_id = %mail.customer_id,
+    );
+    let trace: &TraceContext = &mail.trace;
+    trace.continue_in(&span);
+    span
+}

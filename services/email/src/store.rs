@@ -1,0 +1,194 @@
+//! The SQL of this service.
+
+use jiff::Timestamp;
+use jiff_sqlx::Timestamp as SqlTimestamp;
+use shared::{
+    database::Database,
+    event::EventMeta,
+    events::{CustomerId, customer::CustomerCreated},
+    telemetry::TraceContext,
+};
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+/// A mail to be queued.
+pub struct NewMail {
+    pub id: Uuid,
+    pub message_id: String,
+    pub valid_until: Timestamp,
+    pub now: Timestamp,
+    pub trace: TraceContext,
+    pub cause: EventMeta,
+}
+
+/// Queues `mail` to the customer of `event`, once for each event.
+pub async fn queue(sql: &mut PgConnection, mail: &NewMail, event: &CustomerCreated) -> Result<(), sqlx::Error> {
+    let NewMail { id, message_id, valid_until, now, trace, cause } = mail;
+    lock_recipient(sql, event.customer_id).await?;
+    query!(
+        "INSERT INTO mails (id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
+                            message_id, created_at, valid_until, state, attempt, next_attempt_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', 0, $11)
+         ON CONFLICT (event_id) DO NOTHING",
+        id,
+        cause.id,
+        cause.event_type,
+        event.customer_id.0,
+        cause.correlation_id,
+        trace.traceparent.as_deref(),
+        trace.tracestate.as_deref(),
+        event.email.expose(),
+        event.name.expose(),
+        message_id,
+        SqlTimestamp::from(*now) as _,
+        SqlTimestamp::from(*valid_until) as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
+async fn lock_recipient(sql: &mut PgConnection, id: CustomerId) -> Result<(), sqlx::Error> {
+    query!(
+        "INSERT INTO recipients AS known (customer_id) VALUES ($1)
+         ON CONFLICT (customer_id) DO UPDATE SET stopped_at = known.stopped_at",
+        id.0,
+    )
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
+/// Writes to this customer no more: what is queued is cancelled.
+pub async fn stop(sql: &mut PgConnection, id: CustomerId, now: Timestamp) -> Result<(), sqlx::Error> {
+    lock_recipient(sql, id).await?;
+    let now = SqlTimestamp::from(now);
+    query!("UPDATE recipients SET stopped_at = $2 WHERE customer_id = $1 AND stopped_at IS NULL", id.0, now as _)
+        .execute(&mut *sql)
+        .await?;
+    query!(
+        "UPDATE mails SET state = 'cancelled', settled_at = $2 WHERE customer_id = $1 AND state = 'queued'",
+        id.0,
+        now as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
+/// A queued mail on its way, leased to one sender.
+pub struct Leased {
+    pub id: Uuid,
+    pub customer_id: CustomerId,
+    pub address: String,
+    pub name: String,
+    pub message_id: String,
+    pub valid_until: Timestamp,
+    /// Grows with each lease: whoever holds an older one has lost the mail.
+    pub attempt: i32,
+    pub trace: TraceContext,
+    pub cause: EventMeta,
+}
+
+/// Leases the mail that is due longest, until `lease_until`.
+pub async fn lease(database: &Database, lease_until: Timestamp) -> Result<Option<Leased>, sqlx::Error> {
+    let mut tx = database.begin().await?;
+    let now = SqlTimestamp::from(tx.now());
+    let row = query!(
+        "UPDATE mails SET attempt = attempt + 1, next_attempt_at = $2
+         WHERE id = (SELECT id FROM mails WHERE state = 'queued' AND next_attempt_at <= $1
+                     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
+                   message_id, valid_until, attempt",
+        now as _,
+        SqlTimestamp::from(lease_until) as _,
+    )
+    .fetch_optional(tx.sql())
+    .await?;
+    tx.commit().await?;
+    Ok(row.map(|row| Leased {
+        id: row.id,
+        customer_id: CustomerId(row.customer_id),
+        address: row.address,
+        name: row.name,
+        message_id: row.message_id,
+        valid_until: row.valid_until.to_jiff(),
+        attempt: row.attempt,
+        trace: TraceContext { traceparent: row.traceparent, tracestate: row.tracestate },
+        cause: EventMeta {
+            id: row.event_id,
+            event_type: row.event_type,
+            customer_id: CustomerId(row.customer_id),
+            correlation_id: row.correlation_id,
+            causation_id: None,
+        },
+    }))
+}
+
+/// Marks the mail as `state`; `false` if the lease was lost or the mail was settled meanwhile.
+pub async fn settle(
+    sql: &mut PgConnection,
+    mail: &Leased,
+    state: &str,
+    reply: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    lock_recipient(sql, mail.customer_id).await?;
+    let settled = query!(
+        "UPDATE mails SET state = $3, last_reply = $4, settled_at = $5
+         WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        mail.id,
+        mail.attempt,
+        state,
+        reply,
+        SqlTimestamp::from(now) as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(settled.rows_affected() == 1)
+}
+
+/// Keeps the mail for another attempt at `next`, unless the lease was lost.
+pub async fn postpone(database: &Database, mail: &Leased, next: Timestamp, reply: &str) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    query!(
+        "UPDATE mails SET next_attempt_at = $3, last_reply = $4 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        mail.id,
+        mail.attempt,
+        SqlTimestamp::from(next) as _,
+        reply,
+    )
+    .execute(tx.sql())
+    .await?;
+    tx.commit().await
+}
+
+/// A mail as the API shows it.
+pub struct Shown {
+    pub id: Uuid,
+    pub state: String,
+    pub attempts: i32,
+    pub message_id: String,
+    pub created_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
+}
+
+/// The mails of a customer, oldest first.
+pub async fn of_customer(sql: &mut PgConnection, id: CustomerId) -> Result<Vec<Shown>, sqlx::Error> {
+    let rows = query!(
+        "SELECT id, state, attempt, message_id, created_at, settled_at FROM mails
+         WHERE customer_id = $1 ORDER BY created_at, id",
+        id.0,
+    )
+    .fetch_all(sql)
+    .await?;
+    let shown = rows.into_iter().map(|row| Shown {
+        id: row.id,
+        state: row.state,
+        attempts: row.attempt,
+        message_id: row.message_id,
+        created_at: row.created_at.to_jiff(),
+        settled_at: row.settled_at.map(SqlTimestamp::to_jiff),
+    });
+    Ok(shown.collect())
+}

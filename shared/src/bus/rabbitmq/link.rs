@@ -1,0 +1,84 @@
+//! A connection that is made when it is needed, and again when it is gone.
+
+use std::time::Duration;
+
+use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::BusError;
+
+/// How long a broker may take to answer anything but a publish.
+const ANSWER: Duration = Duration::from_secs(3);
+/// Seconds between heartbeats: a broker that froze is noticed within twice this.
+const HEARTBEAT: u16 = 10;
+
+/// One connection to the broker, and its name there.
+pub(super) struct Link {
+    url: SecretString,
+    name: String,
+    connection: Option<Connection>,
+}
+
+impl Link {
+    pub fn new(url: SecretString, name: String) -> Self {
+        Self { url, name, connection: None }
+    }
+
+    /// Another connection to the same broker.
+    pub fn another(&self, name: String) -> Self {
+        Self::new(self.url.clone(), name)
+    }
+
+    /// A new channel, on a new connection if there is none.
+    pub async fn channel(&mut self) -> Result<Channel, BusError> {
+        if !self.is_connected() {
+            self.connection = None;
+        }
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => within(self.connect()).await?,
+        };
+        let channel = within(async { Ok(connection.create_channel().await?) }).await;
+        // A connection that gives no channel is no use, whatever it says of itself.
+        if channel.is_ok() {
+            self.connection = Some(connection);
+        }
+        channel
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.status().connected())
+    }
+
+    pub fn is_blocked(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.status().blocked())
+    }
+
+    /// The user that the broker knows us as; it verifies `user_id` on everything published.
+    pub fn user(&self) -> String {
+        self.uri().map(|uri| uri.authority.userinfo.username).unwrap_or_default()
+    }
+
+    pub async fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // It may be gone already, which is what is wanted.
+            let _ = within(async { Ok(connection.close(200, "bye".into()).await?) }).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, BusError> {
+        let mut uri = self.uri()?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        let properties = ConnectionProperties::default().with_connection_name(self.name.as_str().into());
+        Ok(Connection::connect_uri(uri, properties).await?)
+    }
+
+    fn uri(&self) -> Result<AMQPUri, BusError> {
+        self.url.expose_secret().parse().map_err(|_| BusError::Away("AMQP_URL is no AMQP URL".into()))
+    }
+}
+
+/// `work`, unless the broker takes too long.
+pub(super) async fn within<T>(work: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
+    tokio::time::timeout(ANSWER, work).await.unwrap_or(Err(BusError::TimedOut))
+}

@@ -1,0 +1,64 @@
+//! Settings: a flag and an environment variable of one name each.
+
+use std::net::SocketAddr;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use secrecy::SecretString;
+
+use crate::telemetry::TelemetryConfig;
+
+/// What every service can be told.
+#[derive(Clone, Debug, Args)]
+pub struct CommonConfig {
+    /// Postgres, as the service's own role: <postgres://customer:PASSWORD@127.0.0.1:5432/pasdetrois>.
+    #[arg(long, env, hide_env_values = true)]
+    pub database_url: SecretString,
+    /// How many database connections the service opens at most.
+    #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=200))]
+    pub database_connections: u32,
+    /// RabbitMQ, as the service's own user: <amqp://customer:PASSWORD@127.0.0.1:5672/%2Fpasdetrois> (or amqps://).
+    #[arg(long, env, hide_env_values = true)]
+    pub amqp_url: SecretString,
+    /// Where the public HTTP API listens.
+    #[arg(long, env)]
+    pub http_addr: SocketAddr,
+    /// Where the operations port listens: health. Not for the public.
+    #[arg(long, env)]
+    pub ops_addr: SocketAddr,
+    /// How many batches of messages are handled per second at most; no limit if not set.
+    #[arg(long, env, value_parser = clap::value_parser!(u64).range(1..))]
+    pub batches_per_second: Option<u64>,
+    /// For how many hours a message that fails is tried again before it is dead.
+    #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+    pub parked_hours: u32,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// The settings of one service: what all have, and `Own`.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config<Own: Args> {
+    /// What all services have.
+    #[command(flatten)]
+    pub common: CommonConfig,
+    /// What only this one has.
+    #[command(flatten)]
+    pub own: Own,
+}
+
+/// For a service without settings of its own.
+#[derive(Clone, Debug, Args)]
+pub struct NoSettings {}
+
+impl<Own: Args> Config<Own> {
+    /// Reads the command line and the environment; ends the process with a message if they are wrong.
+    pub fn from_args(name: &'static str, http_addr: &'static str, ops_addr: &'static str) -> Self {
+        let command = Self::command()
+            .name(name)
+            .mut_arg("http_addr", |arg| arg.default_value(http_addr))
+            .mut_arg("ops_addr", |arg| arg.default_value(ops_addr));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}

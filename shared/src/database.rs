@@ -1,0 +1,94 @@
+//! A service's own schema: connections, and the unit of work that begins there.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::Notify;
+
+use crate::{clock::Clock, unit_of_work::UnitOfWork};
+
+/// Tables that every service has: outbox, inbox, parked, history.
+static MESSAGING: Migrator = sqlx::migrate!("../migrations/messaging");
+
+/// How long a statement may run and wait for a lock. Set on the session, so that every transaction has it at no cost:
+/// waits end in the database, not by dropping a future.
+const SESSION: [(&str, &str); 3] =
+    [("statement_timeout", "8s"), ("lock_timeout", "4s"), ("idle_in_transaction_session_timeout", "60s")];
+
+/// One service's schema. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Connections whose `search_path` is the service's schema.
+    pub pool: PgPool,
+    /// The service, whose name is the schema's.
+    pub service: &'static str,
+    /// Where the service reads the time.
+    pub clock: Clock,
+    committed: Arc<Notify>,
+    parked: Arc<Notify>,
+}
+
+impl Database {
+    /// Prepares connections to the schema of `service`; connects only when one is needed, so a database that is away
+    /// does not matter here. Fails if the URL is none.
+    pub fn new(url: &SecretString, service: &'static str, connections: u32, clock: Clock) -> anyhow::Result<Self> {
+        let options: PgConnectOptions = url.expose_secret().parse().ok().context("DATABASE_URL is no Postgres URL")?;
+        let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(3))
+            .connect_lazy_with(options);
+        Ok(Self { pool, service, clock, committed: Arc::default(), parked: Arc::default() })
+    }
+
+    /// Brings the schema up to date: the tables of messaging, then the service's own.
+    pub async fn migrate(&self, own: &Migrator) -> anyhow::Result<()> {
+        let all = MESSAGING.iter().chain(own.iter()).cloned().collect();
+        // A connection of its own, closed at the end whatever happens: one that failed half-way holds the migrator's lock.
+        let options = self.pool.connect_options().as_ref().clone();
+        let once = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let result = Migrator::with_migrations(all).run(&once).await;
+        once.close().await;
+        Ok(result?)
+    }
+
+    /// Begins a transaction that can publish.
+    ///
+    /// In a task of its own: sqlx's `begin` is not cancel-safe, and a caller that gives up must not leave an open
+    /// transaction in the pool.
+    pub async fn begin(&self) -> Result<UnitOfWork, sqlx::Error> {
+        let pool = self.pool.clone();
+        let transaction = tokio::spawn(async move { pool.begin().await });
+        let transaction = transaction.await.map_err(|e| sqlx::Error::Io(std::io::Error::other(e)))??;
+        Ok(UnitOfWork::new(transaction, self.clone()))
+    }
+
+    /// Whether the database answers, within a second.
+    pub async fn answers(&self) -> bool {
+        let probe = sqlx::query("SELECT 1").execute(&self.pool);
+        matches!(tokio::time::timeout(Duration::from_secs(1), probe).await, Ok(Ok(_)))
+    }
+
+    /// Waits until the database answers.
+    pub async fn wait_until_it_answers(&self) {
+        while !self.answers().await {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// Something was committed to the outbox: the relay of this process wakes up.
+    pub(crate) fn committed(&self) -> &Notify {
+        &self.committed
+    }
+
+    /// Something was parked: the re-driver of this process looks when it is due.
+    pub(crate) fn parked(&self) -> &Notify {
+        &self.parked
+    }
+}

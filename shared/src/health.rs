@@ -1,0 +1,68 @@
+//! Liveness and readiness: what a service waits for, by name.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use serde_json::{Value, json};
+
+use crate::database::Database;
+
+/// How a part of the service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It works.
+    Up,
+    /// It works, and waits for something that others must do.
+    Waiting(String),
+    /// It does not work: the service is not ready.
+    Down(String),
+}
+
+/// The conditions of a service's parts. Copies share them.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    parts: Arc<Mutex<BTreeMap<&'static str, Condition>>>,
+}
+
+impl Health {
+    /// Says how `part` is; `true` if that is news.
+    pub fn set(&self, part: &'static str, condition: Condition) -> bool {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.insert(part, condition.clone()).as_ref() != Some(&condition)
+    }
+
+    /// How every part is.
+    pub fn parts(&self) -> BTreeMap<&'static str, Condition> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// `/health/live` and `/health/ready`.
+pub fn routes(health: Health, database: Database) -> Router {
+    Router::new()
+        .route("/health/live", get(|| async { Json(json!({ "status": "up" })) }))
+        .route("/health/ready", get(ready))
+        .with_state((health, database))
+}
+
+async fn ready(State((health, database)): State<(Health, Database)>) -> (StatusCode, Json<Value>) {
+    let mut parts = health.parts();
+    let answers = database.answers().await;
+    let condition = if answers { Condition::Up } else { Condition::Down("does not answer".into()) };
+    parts.insert("database", condition);
+    let ready = !parts.values().any(|condition| matches!(condition, Condition::Down(_)));
+    let (code, status) = if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let parts: BTreeMap<_, _> = parts.iter().map(|(part, condition)| (part, describe(condition))).collect();
+    (code, Json(json!({ "status": status, "parts": parts })))
+}
+
+fn describe(condition: &Condition) -> Value {
+    match condition {
+        Condition::Up => json!({ "status": "up" }),
+        Condition::Waiting(what) => json!({ "status": "up", "waiting_for": what }),
+        Condition::Down(reason) => json!({ "status": "down", "reason": reason }),
+    }
+}

@@ -1,0 +1,190 @@
+//! The inbox: once per service, and one commit for many messages.
+//!
+//! A row here says that the service has taken charge of an event. It is written in the transaction that also holds the
+//! effect and the follow-up events, so a redelivery, a replay and a re-drive do nothing. The messages of a batch share
+//! one transaction, in delivery order (group commit: DeWitt et al., "Implementation techniques for main memory database
+//! systems", 1984): a commit costs a disk flush, and one flush can serve them all.
+
+use std::{
+    collections::HashSet,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use tower::Service;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    event::Envelope,
+    failure::Failure,
+    handler::Handlers,
+    history, parked,
+    router::{Batch, Incoming},
+    suspects,
+    telemetry::log_hop,
+    unit_of_work::UnitOfWork,
+};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its effect is committed.
+    Handled {
+        /// What the step made first, or the inbox row's own id.
+        local: Uuid,
+    },
+    /// The service has had it before.
+    AlreadyHandled,
+    /// Its customer has an earlier message that waits or is dead: it waits behind.
+    Behind,
+}
+
+/// The innermost service of the router's stack: owns the transaction.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    database: Database,
+    handlers: Handlers,
+}
+
+impl Inbox {
+    /// Hands what is new to `handlers`.
+    pub fn new(database: Database, handlers: Handlers) -> Self {
+        Self { database, handlers }
+    }
+
+    async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
+        let mut tx = self.database.begin().await?;
+        let mut new = self.take_charge(&mut tx, &batch.messages).await?;
+        // In a later statement than the INSERT, which may have waited for another replica that parked a message just now.
+        let held = parked::held_keys(tx.sql(), &batch.messages).await?;
+        let mut outcomes = Vec::with_capacity(batch.messages.len());
+        for message in &batch.messages {
+            let outcome = if new.remove(&message.id) {
+                self.handle_new(&mut tx, message, &held).await?
+            } else {
+                Outcome::AlreadyHandled
+            };
+            outcomes.push(outcome);
+        }
+        self.finish(&mut tx, &batch, &outcomes).await?;
+        tx.commit().await?;
+        log(&batch.messages, &outcomes);
+        Ok(outcomes)
+    }
+
+    /// Writes the inbox rows and gives the ids that were not there yet.
+    async fn take_charge(&self, tx: &mut UnitOfWork, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
+        let now = jiff_sqlx::Timestamp::from(tx.now());
+        let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+        let rows: Vec<_> = ids.iter().map(|id| row_id(*id, self.database.service)).collect();
+        let types: Vec<_> = messages.iter().map(|message| message.exchange.clone()).collect();
+        let new: Vec<Uuid> = sqlx::query_scalar(
+            "INSERT INTO inbox (event_id, id, event_type, received_at, done_at)
+             SELECT event_id, id, event_type, $4, $4
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS rows (event_id, id, event_type)
+             ON CONFLICT (event_id) DO NOTHING
+             RETURNING event_id",
+        )
+        .bind(ids)
+        .bind(rows)
+        .bind(types)
+        .bind(now)
+        .fetch_all(tx.sql())
+        .await?;
+        Ok(new.into_iter().collect())
+    }
+
+    async fn handle_new(
+        &self,
+        tx: &mut UnitOfWork,
+        message: &Incoming,
+        held: &HashSet<Uuid>,
+    ) -> Result<Outcome, Failure> {
+        let envelope = message.decoded()?;
+        if held.contains(&envelope.subject.0) {
+            parked::put_behind(tx, message, envelope).await?;
+            return Ok(Outcome::Behind);
+        }
+        let local = handle_in_span(&self.handlers, tx, message, envelope).await?;
+        Ok(Outcome::Handled { local: local.unwrap_or_else(|| row_id(message.id, self.database.service)) })
+    }
+
+    async fn finish(&self, tx: &mut UnitOfWork, batch: &Batch, outcomes: &[Outcome]) -> Result<(), sqlx::Error> {
+        let put_behind: Vec<_> = ids_where(batch, |(_, outcome)| **outcome == Outcome::Behind, outcomes);
+        if !put_behind.is_empty() {
+            sqlx::query("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)")
+                .bind(put_behind)
+                .execute(tx.sql())
+                .await?;
+        }
+        let suspects: Vec<_> = ids_where(batch, |(message, _)| message.redelivered, outcomes);
+        if !suspects.is_empty() {
+            suspects::clear(tx.sql(), &suspects).await?;
+        }
+        if let Some(cursor) = &batch.cursor {
+            history::advance(tx.sql(), cursor).await?;
+        }
+        Ok(())
+    }
+}
+
+fn ids_where(batch: &Batch, wanted: impl Fn(&(&Incoming, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {
+    batch.messages.iter().zip(outcomes).filter(wanted).map(|(message, _)| message.id).collect()
+}
+
+/// Runs the handler within the message's own span; gives what it made first.
+pub(crate) async fn handle_in_span(
+    handlers: &Handlers,
+    tx: &mut UnitOfWork,
+    message: &Incoming,
+    envelope: &Envelope,
+) -> Result<Option<Uuid>, Failure> {
+    handlers.handle(tx, envelope).instrument(message.span.clone()).await?;
+    Ok(tx.made_first())
+}
+
+/// An inbox row's own id: differs between the services that handle one event.
+pub(crate) fn row_id(event_id: Uuid, service: &str) -> Uuid {
+    Uuid::new_v5(&event_id, service.as_bytes())
+}
+
+/// Only after the commit: what was rolled back must not be in the log.
+fn log(messages: &[Incoming], outcomes: &[Outcome]) {
+    for (message, outcome) in messages.iter().zip(outcomes) {
+        let Some(meta) = message.meta() else { continue };
+        message.span.in_scope(|| match outcome {
+            Outcome::Handled { local } => log_hop("event handled", &meta, *local),
+            Outcome::AlreadyHandled => log_hop("event already handled", &meta, message.id),
+            Outcome::Behind => parked::log_behind(&meta),
+        });
+    }
+}
+
+/// Which of `ids` this service has never taken charge of.
+pub async fn missing(database: &Database, ids: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
+    let known: Vec<Uuid> = sqlx::query_scalar("SELECT event_id FROM inbox WHERE event_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(&database.pool)
+        .await?;
+    for id in known {
+        missing.remove(&id);
+    }
+    Ok(missing)
+}
+
+impl Service<Batch> for Inbox {
+    type Response = Vec<Outcome>;
+    type Error = Failure;
+    type Future = BoxFuture<'static, Result<Vec<Outcome>, Failure>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, batch: Batch) -> Self::Future {
+        Box::pin(self.clone().handle(batch))
+    }
+}

@@ -1,0 +1,291 @@
+//! The relay: claims committed events, publishes them, marks what the broker confirmed.
+//!
+//! A row is eligible only while no earlier row of its key is unpublished, so several relays keep the order per customer,
+//! a row that commits late is never skipped, and a refusal in mid-batch can't let a later event of that customer pass.
+
+use std::{collections::HashSet, time::Duration};
+
+use serde_json::value::RawValue;
+use sqlx::{FromRow, PgConnection, types::Json};
+use tokio_util::sync::CancellationToken;
+use tracing::{Span, field::Empty, info, info_span, warn};
+use uuid::Uuid;
+
+use crate::{
+    bus::{BusError, Message, Publisher},
+    database::Database,
+    event::{Envelope, EventMeta, Recorded},
+    events::CustomerId,
+    failure,
+    health::{Condition, Health},
+    telemetry::{TraceContext, log_hop},
+};
+
+/// How many rows one turn claims, and so how many confirms are in flight.
+const BATCH: usize = 500;
+/// How often the relay looks for rows that nobody in this process has announced.
+const SLOW_POLL: Duration = Duration::from_secs(1);
+/// How long a row rests that the broker did not take, at first and at most.
+const REST: (f64, f64) = (0.25, 60.0);
+
+/// What one turn did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How many rows were claimed.
+    pub claimed: usize,
+    /// How many of them the broker confirmed.
+    pub published: usize,
+}
+
+/// Why a turn could not be finished; its rows stay unpublished.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The database's fault.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The bus's.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// A stored event can't be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+/// Publishes what the service's outbox holds.
+pub struct Relay {
+    database: Database,
+    publisher: Box<dyn Publisher>,
+    health: Health,
+    /// Turns left that publish one row each, to find the row that made the broker close the channel.
+    alone: usize,
+    blocked: bool,
+}
+
+impl Relay {
+    /// A relay from `database` to `publisher`.
+    pub fn new(database: Database, publisher: Box<dyn Publisher>, health: Health) -> Self {
+        Self { database, publisher, health, alone: 0, blocked: false }
+    }
+
+    /// Publishes until `shutdown`, whatever happens to the database and the broker. A turn that has begun is finished.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        self.health.set("relay", Condition::Down("not connected to the broker yet".into()));
+        while !shutdown.is_cancelled() {
+            let rest = match self.turn().await {
+                Ok(turn) if turn.published > 0 => continue,
+                Ok(_) => SLOW_POLL,
+                Err(error) => self.complain(&error),
+            };
+            let wake = self.database.committed().notified();
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = wake => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+
+    /// Publishes until nothing is eligible: the step that tests drive.
+    pub async fn drain(&mut self) -> Result<usize, RelayError> {
+        let mut published = 0;
+        loop {
+            let turn = self.turn().await?;
+            published += turn.published;
+            if turn.published == 0 {
+                return Ok(published);
+            }
+        }
+    }
+
+    /// One turn: claim, publish, mark.
+    pub async fn turn(&mut self) -> Result<Turn, RelayError> {
+        self.publisher.prepare().await?;
+        if self.wait_out_alarm() {
+            return Ok(Turn { claimed: 0, published: 0 });
+        }
+        let limit = if self.alone > 0 { 1 } else { BATCH };
+        let mut transaction = self.database.begin().await?;
+        let rows = claim(transaction.sql(), self.database.clock.now(), limit).await?;
+        self.health.set("relay", Condition::Up);
+        if rows.is_empty() {
+            self.alone = 0;
+            return Ok(Turn { claimed: 0, published: 0 });
+        }
+        let sending = rows.iter().map(|row| Sending::new(row, self.database.service)).collect::<Result<Vec<_>, _>>()?;
+        let confirmed = self.publish(&sending).await?;
+        mark(transaction.sql(), &self.database, &rows, &confirmed).await?;
+        transaction.commit().await?;
+        for sent in sending.iter().filter(|sent| confirmed.contains(&sent.meta.id)) {
+            sent.span.in_scope(|| log_hop("event published", &sent.meta, sent.meta.id));
+        }
+        Ok(Turn { claimed: rows.len(), published: confirmed.len() })
+    }
+
+    /// Publishes the claimed rows. If the broker closes the channel over a batch, the next turns publish one row each; if
+    /// it does so over a single row, that row is the culprit and rests like one that was refused.
+    async fn publish(&mut self, sending: &[Sending]) -> Result<HashSet<Uuid>, BusError> {
+        let result = self.publisher.publish(sending.iter().map(|sent| sent.message.clone()).collect()).await;
+        match result {
+            Err(BusError::Refused(_)) if sending.len() > 1 => {
+                self.alone = sending.len();
+                result
+            }
+            Err(BusError::Refused(reason)) => {
+                warn!(event_id = %sending[0].meta.id, reason, "the broker refuses an event: it rests");
+                self.alone = self.alone.saturating_sub(1);
+                Ok(HashSet::new())
+            }
+            Err(_) => result,
+            Ok(confirmed) => {
+                self.alone = self.alone.saturating_sub(1);
+                Ok(confirmed)
+            }
+        }
+    }
+
+    /// While the broker takes nothing, nothing is claimed: no transaction idles through an alarm.
+    fn wait_out_alarm(&mut self) -> bool {
+        let blocked = self.publisher.is_blocked();
+        if blocked && !self.blocked {
+            warn!("the broker blocks publishers (a memory or disk alarm): waiting");
+        }
+        if !blocked && self.blocked {
+            info!("the broker takes messages again");
+        }
+        self.blocked = blocked;
+        if blocked {
+            self.health.set("relay", Condition::Down("the broker blocks publishers".into()));
+        }
+        blocked
+    }
+
+    fn complain(&self, error: &RelayError) -> Duration {
+        let reason = match error {
+            RelayError::Database(error) if failure::is_away(error) => "the database is away".to_owned(),
+            RelayError::Database(_) => "the database refuses the outbox's statements".to_owned(),
+            other => other.to_string(),
+        };
+        if self.health.set("relay", Condition::Down(reason.clone())) {
+            warn!(reason, "the relay can't publish: events wait in the outbox");
+        }
+        Duration::from_millis(fastrand::u64(200..500))
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    seq: i64,
+    event_id: Uuid,
+    event_type: String,
+    version: i16,
+    key: Uuid,
+    correlation_id: Uuid,
+    causation_id: Option<Uuid>,
+    recorded_at: jiff_sqlx::Timestamp,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
+    data: Json<Box<RawValue>>,
+}
+
+/// The rows that may be sent now, at most one of each key, in the order of the outbox.
+///
+/// The subquery asks for the first unpublished row of the key: one look into `outbox_unpublished_by_key` for each row,
+/// however large the outbox. (As NOT EXISTS it may become an anti-join over the whole backlog.)
+async fn claim(sql: &mut PgConnection, now: jiff::Timestamp, limit: usize) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT seq, event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, \
+                tracestate, data
+         FROM outbox AS claimed
+         WHERE published_at IS NULL
+           AND (next_attempt_at IS NULL OR next_attempt_at <= $1)
+           AND seq = (SELECT min(first.seq) FROM outbox AS first
+                      WHERE first.key = claimed.key AND first.published_at IS NULL)
+         ORDER BY seq
+         LIMIT $2
+         FOR UPDATE SKIP LOCKED",
+    )
+    .bind(jiff_sqlx::Timestamp::from(now))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(sql)
+    .await
+}
+
+/// Marks what was confirmed; the rest stays and rests, longer each time.
+async fn mark(
+    sql: &mut PgConnection,
+    database: &Database,
+    rows: &[Row],
+    confirmed: &HashSet<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let (published, refused): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| confirmed.contains(&row.event_id));
+    let seqs = |rows: Vec<&Row>| rows.into_iter().map(|row| row.seq).collect::<Vec<_>>();
+    let now = jiff_sqlx::Timestamp::from(database.clock.now());
+    if !published.is_empty() {
+        sqlx::query("UPDATE outbox SET published_at = $2 WHERE seq = ANY($1)")
+            .bind(seqs(published))
+            .bind(now)
+            .execute(&mut *sql)
+            .await?;
+    }
+    if !refused.is_empty() {
+        sqlx::query(
+            "UPDATE outbox SET attempts = attempts + 1, \
+                    next_attempt_at = $2 + make_interval(secs => least($4, $3 * 2.0 ^ least(attempts, 20)))
+             WHERE seq = ANY($1)",
+        )
+        .bind(seqs(refused))
+        .bind(now)
+        .bind(REST.0)
+        .bind(REST.1)
+        .execute(sql)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A claimed row on its way, within its producer's span.
+struct Sending {
+    meta: EventMeta,
+    span: Span,
+    message: Message,
+}
+
+impl Sending {
+    fn new(row: &Row, service: &'static str) -> Result<Self, serde_json::Error> {
+        let meta = EventMeta {
+            id: row.event_id,
+            event_type: row.event_type.clone(),
+            customer_id: CustomerId(row.key),
+            correlation_id: row.correlation_id,
+            causation_id: row.causation_id,
+        };
+        let stored = TraceContext { traceparent: row.traceparent.clone(), tracestate: row.tracestate.clone() };
+        let span = producer_span(&meta);
+        stored.continue_in(&span);
+        let recorded = Recorded {
+            meta: meta.clone(),
+            version: row.version,
+            time: row.recorded_at.to_jiff(),
+            sequence: row.seq,
+            data: row.data.0.clone(),
+        };
+        let envelope = Envelope::new(service, recorded, TraceContext::of(&span));
+        Ok(Self { meta, span, message: Message::new(&envelope)? })
+    }
+}
+
+/// Named and attributed by OpenTelemetry's semantic conventions for messaging.
+fn producer_span(meta: &EventMeta) -> Span {
+    info_span!(
+        "send",
+        otel.name = %format_args!("send {}", meta.event_type),
+        otel.kind = "producer",
+        otel.status_code = Empty,
+        messaging.system = "rabbitmq",
+        messaging.operation.name = "send",
+        "messaging.operation.type" = "send",
+        messaging.destination.name = %meta.event_type,
+        messaging.message.id = %meta.id,
+        messaging.message.conversation_id = %meta.correlation_id,
+    )
+}

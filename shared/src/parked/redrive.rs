@@ -1,0 +1,222 @@
+//! Tries parked messages again: the first unresolved one of each customer, one transaction each.
+
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use sqlx::FromRow;
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt, util::BoxService};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::{delay, describe, log};
+use crate::{
+    database::Database,
+    failure::{self, Failure},
+    handler::Handlers,
+    inbox::{Outcome, handle_in_span, row_id},
+    middleware,
+    router::{Batch, Incoming},
+    telemetry::log_hop,
+};
+
+/// How often the re-driver looks if nothing was parked in this process: a replica may have died.
+const SLOW_POLL: Duration = Duration::from_secs(1);
+
+/// Re-drives the parked messages of one service.
+pub struct Redriver {
+    database: Database,
+    stack: BoxService<Batch, Vec<Outcome>, Failure>,
+    time_limit: Duration,
+}
+
+impl Redriver {
+    /// Hands parked messages to `handlers` until they are done, or have been here for `time_limit`: then they are dead.
+    pub fn new(database: Database, handlers: Handlers, limits: &middleware::Limits, time_limit: Duration) -> Self {
+        let attempt = Attempt { database: database.clone(), handlers };
+        Self { database, stack: middleware::stack(attempt, limits), time_limit }
+    }
+
+    /// Re-drives until `shutdown`; an attempt that has begun is finished.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            let rest = match self.redrive_one().await {
+                Ok(true) => continue,
+                Ok(false) => self.until_next().await.unwrap_or(SLOW_POLL),
+                Err(error) if failure::is_away(&error) => SLOW_POLL,
+                Err(_) => {
+                    warn!("the database refuses the statements of parked messages");
+                    SLOW_POLL
+                }
+            };
+            let wake = self.database.parked().notified();
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = wake => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+
+    /// Tries one message that is due; `false` if none is.
+    pub async fn redrive_one(&mut self) -> Result<bool, sqlx::Error> {
+        let Some(row) = self.take().await? else { return Ok(false) };
+        let message = Incoming::stored(row.event_id, row.event_type, row.body);
+        let batch = Batch::one(message.clone());
+        // The stack is ready at once or becomes so: its only limit is the rate.
+        let result = async { self.stack.ready().await?.call(batch).await }.await;
+        match result {
+            Ok(_) => {}
+            Err(Failure::DatabaseAway(error)) => return Err(error),
+            Err(failure) => self.record(&message, &failure, row.attempts, row.parked_at.to_jiff()).await?,
+        }
+        Ok(true)
+    }
+
+    /// Charges the attempt before it begins, with the delay to the next: should the process die of it, the message comes
+    /// back later and later instead of at once for ever, and replicas keep out of each other's way.
+    async fn take(&self) -> Result<Option<Taken>, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let now = tx.now();
+        let due: Option<(i64, i32)> = sqlx::query_as(
+            "SELECT seq, attempts FROM parked AS due
+             WHERE (state = 'behind' OR state = 'waiting' AND next_attempt_at <= $1)
+               AND seq = (SELECT min(first.seq) FROM parked AS first
+                          WHERE first.key = due.key AND first.state IN ('waiting', 'behind', 'dead'))
+             ORDER BY next_attempt_at NULLS FIRST, seq
+             LIMIT 1
+             FOR UPDATE SKIP LOCKED",
+        )
+        .bind(jiff_sqlx::Timestamp::from(now))
+        .fetch_optional(tx.sql())
+        .await?;
+        let Some((seq, attempts)) = due else { return Ok(None) };
+        let taken = sqlx::query_as(
+            "UPDATE parked SET state = 'waiting', attempts = attempts + 1, next_attempt_at = $2 WHERE seq = $1
+             RETURNING event_id, event_type, body, attempts, parked_at",
+        )
+        .bind(seq)
+        .bind(jiff_sqlx::Timestamp::from(now + delay(attempts + 1)))
+        .fetch_one(tx.sql())
+        .await?;
+        tx.commit().await?;
+        Ok(Some(taken))
+    }
+
+    /// Writes down why the attempt failed; dead if no other can help or the time is over.
+    async fn record(
+        &self,
+        message: &Incoming,
+        failure: &Failure,
+        attempts: i32,
+        parked_at: jiff::Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let age = tx.now().duration_since(parked_at).unsigned_abs();
+        let dead = failure.is_permanent() || age > self.time_limit;
+        sqlx::query(
+            "UPDATE parked SET reason = $3, error = $4, state = CASE WHEN $5 THEN 'dead' ELSE state END, \
+                    next_attempt_at = CASE WHEN $5 THEN NULL ELSE next_attempt_at END
+             WHERE event_id = $1 AND state = 'waiting' AND attempts = $2",
+        )
+        .bind(message.id)
+        .bind(attempts)
+        .bind(failure.class())
+        .bind(describe(failure))
+        .bind(dead)
+        .execute(tx.sql())
+        .await?;
+        tx.commit().await?;
+        log(dead, message, failure.class(), attempts);
+        Ok(())
+    }
+
+    /// How long until the next attempt is due, at most [`SLOW_POLL`].
+    async fn until_next(&self) -> Option<Duration> {
+        let next: Option<jiff_sqlx::Timestamp> =
+            sqlx::query_scalar("SELECT min(next_attempt_at) FROM parked WHERE state = 'waiting'")
+                .fetch_one(&self.database.pool)
+                .await
+                .ok()?;
+        let wait = next?.to_jiff().duration_since(self.database.clock.now());
+        Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(10), SLOW_POLL))
+    }
+}
+
+#[derive(FromRow)]
+struct Taken {
+    event_id: Uuid,
+    event_type: String,
+    body: Vec<u8>,
+    attempts: i32,
+    parked_at: jiff_sqlx::Timestamp,
+}
+
+/// The innermost service of the re-driver's stack. Not through the inbox's ON CONFLICT: the message has its row there
+/// since it was parked, and would be dropped as a duplicate.
+#[derive(Clone)]
+struct Attempt {
+    database: Database,
+    handlers: Handlers,
+}
+
+impl Attempt {
+    async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
+        let mut tx = self.database.begin().await?;
+        let mut outcomes = Vec::with_capacity(batch.messages.len());
+        for message in &batch.messages {
+            outcomes.push(self.handle_one(&mut tx, message).await?);
+        }
+        tx.commit().await?;
+        for (message, outcome) in batch.messages.iter().zip(&outcomes) {
+            if let (Some(meta), Outcome::Handled { local }) = (message.meta(), outcome) {
+                message.span.in_scope(|| log_hop("event handled", &meta, *local));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn handle_one(
+        &self,
+        tx: &mut crate::unit_of_work::UnitOfWork,
+        message: &Incoming,
+    ) -> Result<Outcome, Failure> {
+        let locked: Option<i64> = sqlx::query_scalar(
+            "SELECT seq FROM parked WHERE event_id = $1 AND state = 'waiting' FOR UPDATE SKIP LOCKED",
+        )
+        .bind(message.id)
+        .fetch_optional(tx.sql())
+        .await?;
+        let Some(seq) = locked else { return Ok(Outcome::AlreadyHandled) };
+        let local = handle_in_span(&self.handlers, tx, message, message.decoded()?).await?;
+        let now = jiff_sqlx::Timestamp::from(tx.now());
+        sqlx::query("UPDATE parked SET state = 'done', resolved_at = $2, next_attempt_at = NULL WHERE seq = $1")
+            .bind(seq)
+            .bind(now)
+            .execute(tx.sql())
+            .await?;
+        sqlx::query("UPDATE inbox SET done_at = $2 WHERE event_id = $1")
+            .bind(message.id)
+            .bind(now)
+            .execute(tx.sql())
+            .await?;
+        Ok(Outcome::Handled { local: local.unwrap_or_else(|| row_id(message.id, self.database.service)) })
+    }
+}
+
+impl Service<Batch> for Attempt {
+    type Response = Vec<Outcome>;
+    type Error = Failure;
+    type Future = BoxFuture<'static, Result<Vec<Outcome>, Failure>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, batch: Batch) -> Self::Future {
+        Box::pin(self.clone().handle(batch))
+    }
+}

@@ -1,0 +1,258 @@
+//! Start-up, the tasks of a service, and shutdown: the same for every service.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context, anyhow};
+use axum::Router as HttpRouter;
+use clap::Args;
+use futures_util::future::BoxFuture;
+use sqlx::migrate::Migrator;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, error, info, warn};
+use utoipa::openapi::OpenApi;
+
+use crate::{
+    bus::{Bus, Topology, rabbitmq::RabbitMq},
+    clock::Clock,
+    config::{CommonConfig, Config},
+    database::Database,
+    event::EventType,
+    handler::Handlers,
+    health::{self, Condition, Health},
+    http,
+    middleware::Limits,
+    outbox::relay::Relay,
+    parked::redrive::Redriver,
+    router::{Router, RouterSettings},
+    telemetry::{Telemetry, service_span},
+};
+
+/// How long a shutdown may take.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A task that runs beside relay and router, until the token is cancelled: a sender of mails, for one.
+pub type Task = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
+
+/// What makes a service this one and no other.
+pub struct Service {
+    /// Its name: schema, queue, user, `service` in logs.
+    pub name: &'static str,
+    /// The events that it owns.
+    pub publishes: &'static [EventType],
+    /// What it does with the events of others.
+    pub handlers: Handlers,
+    /// Its own tables.
+    pub migrations: &'static Migrator,
+    /// Its public API.
+    pub http: HttpRouter,
+    /// The API's description.
+    pub openapi: OpenApi,
+    /// What else it runs.
+    pub tasks: Vec<(&'static str, Task)>,
+}
+
+/// What `main` of a service is: reads the settings, runs until SIGTERM or SIGINT, drains, flushes the last spans.
+pub fn main<Own: Args>(
+    name: &'static str,
+    http_addr: &'static str,
+    ops_addr: &'static str,
+    build: impl FnOnce(&Database, &Own) -> anyhow::Result<Service>,
+) -> ExitCode {
+    let config = Config::<Own>::from_args(name, http_addr, ops_addr);
+    run_process(name, &config.common.telemetry.clone(), |shutdown| async move {
+        let bus = Arc::new(RabbitMq::new(config.common.amqp_url.clone())?);
+        let database = database(name, &config.common)?;
+        let service = build(&database, &config.own)?;
+        run(service, database, bus, config.common, shutdown).await
+    })
+}
+
+/// A service's connections to its schema.
+pub fn database(name: &'static str, config: &CommonConfig) -> anyhow::Result<Database> {
+    Database::new(&config.database_url, name, config.database_connections, Clock::System)
+}
+
+/// Runs `work` as the whole of a process: logs, runtime, signals, exit code.
+pub fn run_process<W: Future<Output = anyhow::Result<()>>>(
+    name: &'static str,
+    telemetry: &crate::telemetry::TelemetryConfig,
+    work: impl FnOnce(CancellationToken) -> W,
+) -> ExitCode {
+    let result = Telemetry::install(name, telemetry).and_then(|telemetry| {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let shutdown = CancellationToken::new();
+        let result = runtime.block_on(async {
+            tokio::spawn(cancel_on_signal(shutdown.clone()));
+            work(shutdown).await
+        });
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        if let Err(error) = &result {
+            error!(reason = format!("{error:#}"), "stopped");
+        }
+        telemetry.shutdown();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn cancel_on_signal(shutdown: CancellationToken) {
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        error!("signals can't be received: only SIGKILL stops this process");
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    info!("shutting down: finishing what is in flight");
+    shutdown.cancel();
+}
+
+/// Runs `service` until `shutdown`. No server that is away ends it; a port that is taken does, and so does a task that
+/// ends by itself.
+pub async fn run(
+    service: Service,
+    database: Database,
+    bus: Arc<dyn Bus>,
+    config: CommonConfig,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let span = service_span(service.name);
+    let work = async move {
+        let http =
+            TcpListener::bind(config.http_addr).await.with_context(|| listening("HTTP_ADDR", config.http_addr))?;
+        let ops = TcpListener::bind(config.ops_addr).await.with_context(|| listening("OPS_ADDR", config.ops_addr))?;
+        let tasks = start(service, database, bus, &config, http, ops, &shutdown);
+        supervise(tasks, shutdown).await
+    };
+    work.instrument(span).await
+}
+
+fn listening(setting: &str, addr: std::net::SocketAddr) -> String {
+    format!("can't listen on {addr} ({setting})")
+}
+
+type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+fn start(
+    service: Service,
+    database: Database,
+    bus: Arc<dyn Bus>,
+    config: &CommonConfig,
+    http: TcpListener,
+    ops: TcpListener,
+    shutdown: &CancellationToken,
+) -> Tasks {
+    let Service { name, publishes, handlers, migrations, http: api, openapi, tasks: own } = service;
+    let topology = Topology { service: name, publishes: publishes.to_vec(), reacts_to: handlers.event_types() };
+    let health = Health::default();
+    let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
+    let settings = RouterSettings { limits, ..RouterSettings::default() };
+    let time_limit = Duration::from_secs(u64::from(config.parked_hours) * 3600);
+
+    let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());
+    let redriver = Redriver::new(database.clone(), handlers.clone(), &limits, time_limit);
+    let subscriber = bus.subscriber(&topology);
+    let router = Router::new(database.clone(), topology, subscriber, handlers, health.clone(), settings);
+    let app = http::app(api, openapi, Span::current());
+    let operations = health::routes(health.clone(), database.clone());
+
+    let mut tasks = Tasks::new();
+    let mut spawn = |name, task: BoxFuture<'static, anyhow::Result<()>>| {
+        tasks.spawn(async move { (name, task.await) }.in_current_span());
+    };
+    let served = http::serve(http, app, shutdown.clone());
+    spawn("http", Box::pin(async { Ok(served.await?) }));
+    let served = http::serve(ops, operations, shutdown.clone());
+    spawn("operations", Box::pin(async { Ok(served.await?) }));
+    // What needs the tables waits for them; HTTP answers 503 meanwhile.
+    let tables = Tables { database, migrations, health, done: CancellationToken::new() };
+    let ready = tables.done.clone();
+    let migrating = tables.create(shutdown.clone());
+    spawn(
+        "migrations",
+        Box::pin(async {
+            migrating.await;
+            Ok(())
+        }),
+    );
+    let mut after_tables = |name, task: Task| {
+        let (ready, shutdown) = (ready.clone(), shutdown.clone());
+        spawn(
+            name,
+            Box::pin(async move {
+                let created = ready.cancelled();
+                tokio::select! {
+                    () = created => task(shutdown).await,
+                    () = shutdown.cancelled() => {}
+                }
+                Ok(())
+            }),
+        );
+    };
+    after_tables("relay", Box::new(|shutdown| Box::pin(relay.run(shutdown))));
+    after_tables("redriver", Box::new(|shutdown| Box::pin(redriver.run(shutdown))));
+    after_tables("router", Box::new(|shutdown| Box::pin(router.run(shutdown))));
+    for (name, task) in own {
+        after_tables(name, task);
+    }
+    info!("started");
+    tasks
+}
+
+struct Tables {
+    database: Database,
+    migrations: &'static Migrator,
+    health: Health,
+    done: CancellationToken,
+}
+
+impl Tables {
+    /// Brings the schema up to date, however long the database is away. Then stays until `shutdown`.
+    async fn create(self, shutdown: CancellationToken) {
+        self.health.set("tables", Condition::Down("not up to date yet".into()));
+        while let Err(error) = self.database.migrate(self.migrations).await {
+            if self.health.set("tables", Condition::Down("the migrations failed or the database is away".into())) {
+                warn!(reason = format!("{error:#}"), "can't bring the tables up to date: trying again until it works");
+            }
+            let rest = Duration::from_millis(fastrand::u64(300..700));
+            if tokio::time::timeout(rest, shutdown.cancelled()).await.is_ok() {
+                return;
+            }
+        }
+        self.health.set("tables", Condition::Up);
+        self.done.cancel();
+        shutdown.cancelled().await;
+    }
+}
+
+/// Waits for the end: of all tasks after `shutdown`, or of one that should not have ended.
+async fn supervise(mut tasks: Tasks, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let early = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        ended = tasks.join_next() => match ended {
+            Some(Ok((_, Ok(())))) if shutdown.is_cancelled() => Ok(()),
+            Some(Ok((name, Ok(())))) => Err(anyhow!("the task {name} ended by itself")),
+            Some(Ok((name, Err(error)))) => Err(error.context(format!("the task {name} failed"))),
+            Some(Err(_)) => Err(anyhow!("a task panicked")),
+            None => Ok(()),
+        },
+    };
+    shutdown.cancel();
+    let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    early?;
+    drained.map_err(|_| anyhow!("not everything could be finished within {DRAIN:?}"))?;
+    info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Messages that may have killed the process: redelivered ones, counted each time their handling begins.
+//!
+//! The broker counts deliveries too, but a crash raises its count for every message that was unsettled; it can't tell
+//! the killer from its neighbours. A redelivered message runs alone, so this count can.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::database::Database;
+
+/// The beginning at which a message is given up instead of handled.
+pub const GIVE_UP_AT: i32 = 3;
+
+/// Commits that handling `event_id` begins, and gives how often it has begun by now. 0: it was handled already.
+pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Error> {
+    let mut transaction = database.begin().await?;
+    let begun = sqlx::query_scalar(
+        "INSERT INTO suspects (event_id, begun)
+         SELECT $1, 1 WHERE NOT EXISTS (SELECT FROM inbox WHERE event_id = $1)
+         ON CONFLICT (event_id) DO UPDATE SET begun = suspects.begun + 1
+         RETURNING begun",
+    )
+    .bind(event_id)
+    .fetch_optional(transaction.sql())
+    .await?;
+    transaction.commit().await?;
+    Ok(begun.unwrap_or(0))
+}
+
+/// They were handled, or parked: no suspects any more.
+pub(crate) async fn clear(sql: &mut PgConnection, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM suspects WHERE event_id = ANY($1)").bind(event_ids).execute(sql).await?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The transaction that can publish: a fact and its event commit together or not at all.
+//!
+//! Publish first and save later, and a crash in between announces what never happened. Save first and publish later,
+//! and it keeps quiet about what did. So [`UnitOfWork::publish`] only writes down; the outbox rows are the last
+//! statements of the same transaction, and the [relay](crate::outbox::relay) tells the world afterwards.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, Postgres, Transaction};
+use thiserror::Error;
+use tokio::sync::Notify;
+use tracing::Span;
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    event::{Event, EventMeta, MAX_SIZE, derived_id},
+    outbox,
+    telemetry::{TraceContext, log_hop},
+};
+
+/// An event that can't be published, whoever tries.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    /// Larger than [`MAX_SIZE`].
+    #[error("an event of {size} bytes is larger than {MAX_SIZE}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// Not JSON.
+    #[error("the event can't be written as JSON")]
+    NotJson(#[from] serde_json::Error),
+}
+
+/// The event that a unit of work answers: its follow-ups derive their ids from it.
+pub type Cause = EventMeta;
+
+/// A transaction with `publish`. Dropping it rolls back and publishes nothing.
+#[derive(Debug)]
+pub struct UnitOfWork {
+    transaction: Transaction<'static, Postgres>,
+    database: Database,
+    cause: Option<Cause>,
+    /// How many follow-ups of each type the current cause has.
+    ordinals: HashMap<&'static str, usize>,
+    made: Option<Uuid>,
+    recorded: Vec<PendingEvent>,
+    waiting: Vec<Arc<Notify>>,
+}
+
+/// What `publish` has written down.
+#[derive(Debug)]
+pub(crate) struct PendingEvent {
+    pub meta: EventMeta,
+    pub version: i16,
+    pub time: Timestamp,
+    pub trace: TraceContext,
+    pub data: Box<RawValue>,
+    /// The span it was published in: its log line, after the commit, belongs there.
+    pub span: Span,
+}
+
+impl UnitOfWork {
+    pub(crate) fn new(transaction: Transaction<'static, Postgres>, database: Database) -> Self {
+        Self {
+            transaction,
+            database,
+            cause: None,
+            ordinals: HashMap::new(),
+            made: None,
+            recorded: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The connection, for SQL within this transaction.
+    pub fn sql(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// Now, by the service's clock.
+    pub fn now(&self) -> Timestamp {
+        self.database.clock.now()
+    }
+
+    /// The event that is being answered; none in an HTTP request.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// From here on this unit of work answers `cause`.
+    pub fn answer(&mut self, cause: Cause) {
+        self.cause = Some(cause);
+        self.ordinals.clear();
+        self.made = None;
+    }
+
+    /// Says what this step made, if it is no event: the second half of its `transaction_id`.
+    pub fn made(&mut self, id: Uuid) {
+        self.made.get_or_insert(id);
+    }
+
+    /// What the current step made first: an event's id, or what [`UnitOfWork::made`] said.
+    pub(crate) fn made_first(&self) -> Option<Uuid> {
+        self.made
+    }
+
+    /// Publishes `event` if and when this unit of work commits. The id is a new UUIDv7 for a first event, and derived
+    /// from the cause for a follow-up.
+    pub fn publish<E: Event>(&mut self, event: &E) -> Result<EventMeta, PublishError> {
+        let data = serde_json::value::to_raw_value(event)?;
+        let size = data.get().len() + ENVELOPE_SIZE;
+        if size > MAX_SIZE {
+            return Err(PublishError::TooLarge { size });
+        }
+        let meta = self.identify::<E>(event);
+        self.made(meta.id);
+        let span = Span::current();
+        let trace = TraceContext::of(&span);
+        let time = self.now();
+        self.recorded.push(PendingEvent { meta: meta.clone(), version: E::VERSION, time, trace, data, span });
+        Ok(meta)
+    }
+
+    fn identify<E: Event>(&mut self, event: &E) -> EventMeta {
+        let (event_type, customer_id) = (E::TYPE.to_owned(), event.customer_id());
+        let Some(cause) = &self.cause else {
+            let id = Uuid::now_v7();
+            return EventMeta { id, event_type, customer_id, correlation_id: id, causation_id: None };
+        };
+        let ordinal = self.ordinals.entry(E::TYPE).or_default();
+        let id = derived_id(cause.id, self.database.service, E::TYPE, *ordinal);
+        *ordinal += 1;
+        EventMeta { id, event_type, customer_id, correlation_id: cause.correlation_id, causation_id: Some(cause.id) }
+    }
+
+    /// Wakes `sender` if and when this unit of work commits: there is a row for it.
+    pub fn wake_on_commit(&mut self, sender: &Arc<Notify>) {
+        self.waiting.push(sender.clone());
+    }
+
+    /// Commits the facts and their events, then wakes the relay of this process.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        outbox::insert(&mut self.transaction, self.database.service, &self.recorded).await?;
+        self.transaction.commit().await?;
+        for event in &self.recorded {
+            event.span.in_scope(|| log_hop("event recorded", &event.meta, event.meta.id));
+        }
+        if !self.recorded.is_empty() {
+            self.database.committed().notify_one();
+        }
+        self.waiting.iter().for_each(|sender| sender.notify_one());
+        Ok(())
+    }
+}
+
+/// Room for everything around the data: ids, times, trace headers.
+const ENVELOPE_SIZE: usize = 2048;
