@@ -109,7 +109,10 @@ impl Delivery {
 
 impl std::fmt::Debug for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Delivery").field("message_id", &self.message_id).field("exchange", &self.exchange).finish()
+        f.debug_struct("Delivery")
+            .field("message_id", &self.message_id)
+            .field("exchange", &self.exchange)
+            .finish_non_exhaustive()
     }
 }
 

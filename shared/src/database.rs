@@ -16,10 +16,11 @@ use crate::{clock::Clock, unit_of_work::UnitOfWork};
 /// Tables that every service has: outbox, inbox, parked, history.
 static MESSAGING: Migrator = sqlx::migrate!("../migrations/messaging");
 
-/// How long a statement may run and wait for a lock. Set on the session, so that every transaction has it at no cost:
-/// waits end in the database, not by dropping a future.
+/// How long a statement may run and wait for a lock. Set on the session, so that every transaction has it at no cost.
+/// Below the time limit of a batch: a wait must end in the database. Were its future dropped first, the statement would
+/// go on there and hold its locks against the very message that is tried again.
 const SESSION: [(&str, &str); 3] =
-    [("statement_timeout", "8s"), ("lock_timeout", "4s"), ("idle_in_transaction_session_timeout", "60s")];
+    [("statement_timeout", "3s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "60s")];
 
 /// One service's schema. Cheap to clone.
 #[derive(Clone, Debug)]

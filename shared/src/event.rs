@@ -104,6 +104,7 @@ enum SpecVersion {
 mod sequence {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub fn serialize<S: Serializer>(value: &i64, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(value)
     }

@@ -31,7 +31,9 @@ impl Health {
     /// Says how `part` is; `true` if that is news.
     pub fn set(&self, part: &'static str, condition: Condition) -> bool {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.insert(part, condition.clone()).as_ref() != Some(&condition)
+        let is_news = parts.get(part) != Some(&condition);
+        parts.insert(part, condition);
+        is_news
     }
 
     /// How every part is.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sqlx::{FromRow, PgConnection, pool::PoolConnection};
+use sqlx::{Connection, FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::database::Database;
@@ -30,25 +30,29 @@ pub(crate) struct Progress {
     pub next_offset: i64,
     pub last_event_id: Option<Uuid>,
     pub caught_up: bool,
+    /// Nobody has read it before.
+    #[sqlx(skip)]
+    pub is_new: bool,
 }
 
 /// Held while a replica catches up, so that another waits instead of reading the same. Only to save work: the inbox
 /// keeps two readers apart anyway.
 #[derive(Debug)]
 pub(crate) struct CatchUpLock {
-    connection: PoolConnection<sqlx::Postgres>,
+    connection: PgConnection,
 }
 
 impl CatchUpLock {
     /// Takes the lock if it is free. It belongs to the database session and falls with it.
     pub async fn try_take(database: &Database) -> Result<Option<Self>, sqlx::Error> {
-        let mut connection = database.pool.acquire().await?;
+        // Not the pool's any more: the session, and the lock with it, must end when this value is dropped.
+        let mut connection = database.pool.acquire().await?.detach();
         // A lock is the database's; the schema's number tells the services apart.
         let taken: bool = sqlx::query_scalar(
             "SELECT pg_try_advisory_lock(hashtext('pas-de-trois catch-up'), \
                     (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema()))",
         )
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut connection)
         .await?;
         Ok(taken.then_some(Self { connection }))
     }
@@ -68,9 +72,14 @@ pub(crate) async fn begin(
     queue_existed: bool,
 ) -> Result<Progress, sqlx::Error> {
     let mut tx = database.begin().await?;
-    let progress = sqlx::query_as(
-        "INSERT INTO history AS known (owner, next_offset, caught_up) VALUES ($1, 0, false)
-         ON CONFLICT (owner) DO UPDATE SET caught_up = known.caught_up AND $2
+    let inserted = sqlx::query(
+        "INSERT INTO history (owner, next_offset, caught_up) VALUES ($1, 0, false) ON CONFLICT (owner) DO NOTHING",
+    )
+    .bind(owner)
+    .execute(tx.sql())
+    .await?;
+    let progress: Progress = sqlx::query_as(
+        "UPDATE history SET caught_up = caught_up AND $2 WHERE owner = $1
          RETURNING next_offset, last_event_id, caught_up",
     )
     .bind(owner)
@@ -78,7 +87,7 @@ pub(crate) async fn begin(
     .fetch_one(tx.sql())
     .await?;
     tx.commit().await?;
-    Ok(progress)
+    Ok(Progress { is_new: inserted.rows_affected() == 1, ..progress })
 }
 
 /// Moves the cursor, in the caller's transaction.
@@ -112,6 +121,6 @@ pub struct Settling {
 
 impl Default for Settling {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(10), idle: Duration::from_secs(1), every: Duration::from_secs(60) }
+        Self { grace: Duration::from_secs(10), idle: Duration::from_secs(1), every: Duration::from_mins(1) }
     }
 }

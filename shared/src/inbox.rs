@@ -5,13 +5,9 @@
 //! one transaction, in delivery order (group commit: DeWitt et al., "Implementation techniques for main memory database
 //! systems", 1984): a commit costs a disk flush, and one flush can serve them all.
 
-use std::{
-    collections::HashSet,
-    task::{Context, Poll},
-};
+use std::collections::HashSet;
 
-use futures_util::future::BoxFuture;
-use tower::Service;
+use tower::service_fn;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -20,7 +16,9 @@ use crate::{
     event::Envelope,
     failure::Failure,
     handler::Handlers,
-    history, parked,
+    history,
+    middleware::BatchService,
+    parked,
     router::{Batch, Incoming},
     suspects,
     telemetry::log_hop,
@@ -54,6 +52,11 @@ impl Inbox {
         Self { database, handlers }
     }
 
+    /// As a service, for the router's stack.
+    pub fn service(self) -> impl BatchService {
+        service_fn(move |batch| self.clone().handle(batch))
+    }
+
     async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
         let mut tx = self.database.begin().await?;
         let mut new = self.take_charge(&mut tx, &batch.messages).await?;
@@ -70,7 +73,7 @@ impl Inbox {
         }
         self.finish(&mut tx, &batch, &outcomes).await?;
         tx.commit().await?;
-        log(&batch.messages, &outcomes);
+        self.log(&batch.messages, &outcomes);
         Ok(outcomes)
     }
 
@@ -128,6 +131,20 @@ impl Inbox {
         }
         Ok(())
     }
+
+    /// Only after the commit: what was rolled back must not be in the log.
+    fn log(&self, messages: &[Incoming], outcomes: &[Outcome]) {
+        for (message, outcome) in messages.iter().zip(outcomes) {
+            let Some(meta) = message.meta() else { continue };
+            message.span.in_scope(|| match outcome {
+                Outcome::Handled { local } => log_hop("event handled", &meta, *local),
+                Outcome::AlreadyHandled => {
+                    log_hop("event already handled", &meta, row_id(message.id, self.database.service));
+                }
+                Outcome::Behind => parked::log_behind(&meta),
+            });
+        }
+    }
 }
 
 fn ids_where(batch: &Batch, wanted: impl Fn(&(&Incoming, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {
@@ -150,18 +167,6 @@ pub(crate) fn row_id(event_id: Uuid, service: &str) -> Uuid {
     Uuid::new_v5(&event_id, service.as_bytes())
 }
 
-/// Only after the commit: what was rolled back must not be in the log.
-fn log(messages: &[Incoming], outcomes: &[Outcome]) {
-    for (message, outcome) in messages.iter().zip(outcomes) {
-        let Some(meta) = message.meta() else { continue };
-        message.span.in_scope(|| match outcome {
-            Outcome::Handled { local } => log_hop("event handled", &meta, *local),
-            Outcome::AlreadyHandled => log_hop("event already handled", &meta, message.id),
-            Outcome::Behind => parked::log_behind(&meta),
-        });
-    }
-}
-
 /// Which of `ids` this service has never taken charge of.
 pub async fn missing(database: &Database, ids: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
@@ -173,18 +178,4 @@ pub async fn missing(database: &Database, ids: &[Uuid]) -> Result<HashSet<Uuid>,
         missing.remove(&id);
     }
     Ok(missing)
-}
-
-impl Service<Batch> for Inbox {
-    type Response = Vec<Outcome>;
-    type Error = Failure;
-    type Future = BoxFuture<'static, Result<Vec<Outcome>, Failure>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, batch: Batch) -> Self::Future {
-        Box::pin(self.clone().handle(batch))
-    }
 }

@@ -41,12 +41,19 @@ impl Default for Limits {
     }
 }
 
-/// The default stack around `inner`.
-pub fn stack<S>(inner: S, limits: &Limits) -> BoxService<Batch, Vec<Outcome>, Failure>
-where
-    S: Service<Batch, Response = Vec<Outcome>, Error = Failure> + Clone + Send + Sync + 'static,
-    S::Future: Send,
+/// What the stack surrounds: takes a batch, gives what became of each message.
+pub trait BatchService:
+    Service<Batch, Response = Vec<Outcome>, Error = Failure, Future: Send> + Clone + Send + Sync + 'static
 {
+}
+
+impl<S> BatchService for S where
+    S: Service<Batch, Response = Vec<Outcome>, Error = Failure, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+/// The default stack around `inner`.
+pub fn stack(inner: impl BatchService, limits: &Limits) -> BoxService<Batch, Vec<Outcome>, Failure> {
     let Limits { rate, base, each } = *limits;
     let rate = rate.map(|batches| RateLimitLayer::new(batches, Duration::from_secs(1)));
     let service = ServiceBuilder::new()

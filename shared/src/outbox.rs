@@ -65,3 +65,68 @@ async fn insert_rows(transaction: &mut PgConnection, events: &[PendingEvent]) ->
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+    use sqlx::{Acquire, migrate::Migrator};
+    use tracing::Span;
+
+    use super::*;
+    use crate::{event::EventMeta, events::CustomerId, telemetry::TraceContext, testing};
+
+    fn event(customer_id: CustomerId) -> PendingEvent {
+        let id = Uuid::now_v7();
+        PendingEvent {
+            meta: EventMeta {
+                id,
+                event_type: "customer_created".into(),
+                customer_id,
+                correlation_id: id,
+                causation_id: None,
+            },
+            version: 1,
+            time: "2026-11-20T19:45:00Z".parse().expect("a time"),
+            trace: TraceContext::default(),
+            data: RawValue::from_string("{}".into()).expect("JSON"),
+            span: Span::none(),
+        }
+    }
+
+    /// Without the lock the second transaction would draw the later number and could commit first: its event would be
+    /// published before one that the log orders ahead of it.
+    #[tokio::test]
+    async fn a_customer_s_second_transaction_draws_its_number_after_the_first_has_committed() {
+        let database = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
+        let ada = CustomerId(Uuid::now_v7());
+        let mut first = database.pool.begin().await.expect("a transaction");
+        insert(first.acquire().await.expect("a connection"), "customer", &[event(ada)]).await.expect("a row");
+
+        let (pool, waits) = (database.pool.clone(), database.pool.clone());
+        let second = tokio::spawn(async move {
+            let mut second = pool.begin().await.expect("a transaction");
+            insert(second.acquire().await.expect("a connection"), "customer", &[event(ada)]).await.expect("a row");
+            second.commit().await.expect("committed");
+        });
+        let waiting = || async {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+                 WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()",
+            )
+            .fetch_one(&waits)
+            .await
+            .expect("pg_locks");
+            waiting == 1
+        };
+        testing::eventually("the second waits for the first", waiting).await;
+        assert!(!second.is_finished());
+
+        // Somebody else's transaction does not wait.
+        let bob = CustomerId(Uuid::now_v7());
+        let mut other = database.pool.begin().await.expect("a transaction");
+        insert(other.acquire().await.expect("a connection"), "customer", &[event(bob)]).await.expect("a row");
+        other.commit().await.expect("committed");
+        first.commit().await.expect("committed");
+        second.await.expect("no panic");
+    }
+}

@@ -25,7 +25,7 @@ pub mod redrive;
 /// The delay before the second attempt; it doubles with each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// The longest delay between attempts.
-const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+const LONGEST_DELAY: Duration = Duration::from_hours(1);
 
 /// When attempt number `attempts + 1` is due: doubling, with jitter so that a crowd does not come back as one.
 pub(crate) fn delay(attempts: i32) -> Duration {

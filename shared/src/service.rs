@@ -133,7 +133,7 @@ pub async fn run(
         let http =
             TcpListener::bind(config.http_addr).await.with_context(|| listening("HTTP_ADDR", config.http_addr))?;
         let ops = TcpListener::bind(config.ops_addr).await.with_context(|| listening("OPS_ADDR", config.ops_addr))?;
-        let tasks = start(service, database, bus, &config, http, ops, &shutdown);
+        let tasks = start(service, database, bus.as_ref(), &config, http, ops, &shutdown);
         supervise(tasks, shutdown).await
     };
     work.instrument(span).await
@@ -148,7 +148,7 @@ type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 fn start(
     service: Service,
     database: Database,
-    bus: Arc<dyn Bus>,
+    bus: &dyn Bus,
     config: &CommonConfig,
     http: TcpListener,
     ops: TcpListener,

@@ -24,13 +24,13 @@ pub enum BadEmailAddress {
 
 impl EmailAddress {
     /// The address in `text`, as it was written.
-    pub fn parse(text: String) -> Result<Self, BadEmailAddress> {
+    pub fn parse(text: &str) -> Result<Self, BadEmailAddress> {
         if text.len() > 254 {
             return Err(BadEmailAddress::TooLong);
         }
         let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
-        match Syntax::parse_with_options(&text, options) {
-            Ok(_) if text.is_ascii() => Ok(Self(text)),
+        match Syntax::parse_with_options(text, options) {
+            Ok(_) if text.is_ascii() => Ok(Self(text.to_owned())),
             _ => Err(BadEmailAddress::Malformed),
         }
     }
@@ -61,7 +61,7 @@ pub enum BadCustomerName {
 
 impl CustomerName {
     /// The name in `text`, without the white space around it.
-    pub fn parse(text: String) -> Result<Self, BadCustomerName> {
+    pub fn parse(text: &str) -> Result<Self, BadCustomerName> {
         let name = text.trim();
         if name.is_empty() {
             Err(BadCustomerName::Empty)
@@ -174,7 +174,8 @@ impl Gate {
             Fact::MailSent => self.welcome_email = WelcomeEmail::Sent,
             Fact::MailFailed(reason) => {
                 self.welcome_email = WelcomeEmail::Failed;
-                return self.deactivate(reason);
+                self.status = Status::Deactivated;
+                return Some(Decision::Deactivate(deactivation(reason)));
             }
         }
         let complete = self.welcome_email == WelcomeEmail::Sent && self.status_points.is_some();
@@ -184,13 +185,12 @@ impl Gate {
         self.status = Status::Onboarded;
         Some(Decision::Onboard)
     }
+}
 
-    fn deactivate(&mut self, reason: FailureReason) -> Option<Decision> {
-        self.status = Status::Deactivated;
-        Some(Decision::Deactivate(match reason {
-            FailureReason::Refused => DeactivationReason::EmailRefused,
-            FailureReason::Expired => DeactivationReason::EmailExpired,
-        }))
+fn deactivation(reason: FailureReason) -> DeactivationReason {
+    match reason {
+        FailureReason::Refused => DeactivationReason::EmailRefused,
+        FailureReason::Expired => DeactivationReason::EmailExpired,
     }
 }
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn email(text: &str) -> Result<EmailAddress, BadEmailAddress> {
-        EmailAddress::parse(text.to_owned())
+        EmailAddress::parse(text)
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_bounded() {
-        let name = |text: &str| CustomerName::parse(text.to_owned()).map(|name| name.as_str().to_owned());
+        let name = |text: &str| CustomerName::parse(text).map(|name| name.as_str().to_owned());
         assert_eq!(name("  Ada Lovelace "), Ok("Ada Lovelace".into()));
         assert_eq!(name(" \t "), Err(BadCustomerName::Empty));
         assert_eq!(name("Ada\r\nBcc: all"), Err(BadCustomerName::Control));

@@ -31,6 +31,7 @@ impl IdempotencyKey {
 }
 
 /// What was answered before.
+#[expect(clippy::struct_field_names, reason = "ids are what it holds")]
 pub struct Replay {
     pub customer_id: CustomerId,
     pub event_id: Uuid,
@@ -72,7 +73,7 @@ fn body_hash(customer: &Customer) -> Vec<u8> {
 pub fn purge(database: Database) -> Task {
     Box::new(move |shutdown| {
         Box::pin(async move {
-            let ten_minutes = Duration::from_secs(600);
+            let ten_minutes = Duration::from_mins(10);
             while tokio::time::timeout(ten_minutes, shutdown.cancelled()).await.is_err() {
                 // A database that is away keeps its keys a little longer.
                 let _ = store::purge_keys(&database, database.clock.now() - KEPT).await;

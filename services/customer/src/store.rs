@@ -38,8 +38,8 @@ pub async fn find(sql: &mut PgConnection, id: CustomerId) -> Result<Option<Custo
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Customer {
         id,
-        email: EmailAddress::parse(row.email).map_err(decoding)?,
-        name: CustomerName::parse(row.name).map_err(decoding)?,
+        email: EmailAddress::parse(&row.email).map_err(decoding)?,
+        name: CustomerName::parse(&row.name).map_err(decoding)?,
         registered_at: row.registered_at.to_jiff(),
         gate: gate(&row.status, &row.welcome_email, row.status_points)?,
         onboarded_at: row.onboarded_at.map(SqlTimestamp::to_jiff),

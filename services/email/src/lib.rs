@@ -67,7 +67,7 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
     let queued = Arc::<Notify>::default();
     let (http, openapi) = http::api(database.clone());
     let sender = |_| -> (&'static str, Task) {
-        let mailer = Mailer::Smtp(smtp.clone());
+        let mailer = Mailer::Smtp(Box::new(smtp.clone()));
         let sender = Sender::new(database.clone(), mailer, config.mail_from.clone(), queued.clone());
         ("sender", Box::new(|shutdown| Box::pin(sender.run(shutdown))))
     };

@@ -16,7 +16,7 @@ pub use verdict::Verdict;
 /// Where mails go.
 pub enum Mailer {
     /// An SMTP server.
-    Smtp(Smtp),
+    Smtp(Box<Smtp>),
     /// A test's script: the verdicts in their order, then yes to everything.
     Scripted(Script),
 }

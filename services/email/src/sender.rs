@@ -124,11 +124,10 @@ impl Sender {
         let next = self.database.clock.now() + delay;
         store::postpone(&self.database, mail, next, reply).await?;
         let (attempt, seconds) = (mail.attempt, delay.as_secs_f64());
-        match verdict {
-            Verdict::OperatorsProblem(_) => {
-                warn!(attempt, next_in_seconds = seconds, "the mail server refuses our mail for a reason of ours");
-            }
-            _ => info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again"),
+        if let Verdict::OperatorsProblem(_) = verdict {
+            warn!(attempt, next_in_seconds = seconds, "the mail server refuses our mail for a reason of ours");
+        } else {
+            info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again")
         }
         Ok(())
     }

@@ -92,9 +92,9 @@ impl MemoryBus {
         self.news.notify_waiters();
     }
 
-    /// How many messages a queue holds, delivered or not.
-    pub fn depth(&self, service: &str) -> usize {
-        lock(&self.state).queues.get(service).map_or(0, |queue| queue.ready.len() + queue.unsettled.len())
+    /// For tests: takes the bindings of a service's queue away.
+    pub fn unbind(&self, service: &str) {
+        lock(&self.state).exchanges.values_mut().for_each(|queues| queues.retain(|queue| *queue != service));
     }
 
     fn open(&self) -> Result<MutexGuard<'_, State>, BusError> {
@@ -136,6 +136,9 @@ impl Bus for MemoryBus {
     }
 }
 
+/// A published message, and the settling of each of its subscribers.
+type Wait = (Uuid, Vec<oneshot::Receiver<()>>);
+
 struct MemoryPublisher {
     bus: MemoryBus,
     topology: Topology,
@@ -152,7 +155,7 @@ impl MemoryPublisher {
     }
 
     /// Puts the batch into history and queues; gives, for each message, what to wait for.
-    fn enqueue(&self, batch: Vec<Message>) -> Result<Vec<(Uuid, Vec<oneshot::Receiver<()>>)>, BusError> {
+    fn enqueue(&self, batch: Vec<Message>) -> Result<Vec<Wait>, BusError> {
         let mut state = self.bus.open()?;
         if let Some(unknown) = batch.iter().find(|message| !state.exchanges.contains_key(&message.exchange)) {
             return Err(BusError::Refused(format!("no exchange {:?}", unknown.exchange)));
@@ -165,7 +168,7 @@ impl MemoryPublisher {
 }
 
 impl State {
-    fn route(&mut self, owner: &'static str, message: Message) -> (Uuid, Vec<oneshot::Receiver<()>>) {
+    fn route(&mut self, owner: &'static str, message: Message) -> Wait {
         let message = Arc::new(message);
         self.histories.entry(owner).or_default().push(message.clone());
         let bound = self.exchanges.get(&message.exchange).cloned().unwrap_or_default();
@@ -233,7 +236,7 @@ impl MemorySubscriber {
         let mut missing = Vec::new();
         for event in &self.topology.reacts_to {
             match state.exchanges.get_mut(event.name) {
-                Some(queues) => drop(queues.insert(self.topology.service)),
+                Some(queues) => queues.extend([self.topology.service]),
                 None => missing.push(*event),
             }
         }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -19,14 +20,18 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 pub(crate) struct Reading {
     pub cursor: Cursor,
     pub caught_up: bool,
-    /// The first messages of a catch-up that begins again may be what ended the last one: they run alone.
+    /// The first messages that are missing when a reading begins again may be what ended the last one: they run alone,
+    /// and are counted like those that a queue delivers again.
     pub suspicious: usize,
     settling: Settling,
     stream: Option<Box<dyn Deliveries>>,
     /// Still to see the event before the cursor, to know that this is the stream that the cursor belongs to.
     unproven: bool,
-    bound_at: Option<Timestamp>,
-    last_news: Instant,
+    /// By the service's clock, to compare with the events' times, and by one that never jumps, to wait.
+    bound_at: Option<(Timestamp, Instant)>,
+    opened: Instant,
+    /// Since when nothing was there. Only looking can say so: while a batch is handled, news may lie unread.
+    empty_since: Option<Instant>,
     newest: Timestamp,
 }
 
@@ -40,43 +45,50 @@ impl Reading {
     pub fn new(owner: &'static str, progress: &Progress, settling: Settling) -> Self {
         let cursor = Cursor { owner, next_offset: progress.next_offset, last_event_id: progress.last_event_id };
         Self {
-            suspicious: if progress.caught_up || cursor.next_offset == 0 { 0 } else { MAX_BATCH },
+            suspicious: if progress.is_new { 0 } else { MAX_BATCH },
             caught_up: progress.caught_up,
             unproven: cursor.next_offset > 0,
             cursor,
             settling,
             stream: None,
             bound_at: None,
-            last_news: Instant::now(),
+            opened: Instant::now(),
+            empty_since: None,
             newest: Timestamp::MIN,
         }
     }
 
     /// The queue is bound to all of this owner's events since `now`.
     pub fn bound(&mut self, now: Timestamp) {
-        self.bound_at.get_or_insert(now);
+        self.bound_at.get_or_insert((now, Instant::now()));
     }
 
     /// Opens the stream if it is not open and there is one.
     pub async fn open(&mut self, subscriber: &mut dyn Subscriber) -> Result<(), BusError> {
-        if self.unproven && self.stream.is_some() && self.last_news.elapsed() > FIRST_WORD {
+        if self.unproven && self.stream.is_some() && self.opened.elapsed() > FIRST_WORD {
             // Nothing at the cursor: the stream was made anew and is shorter than what we have read.
             self.start_over().await;
         }
         if self.stream.is_none() {
             let from = self.cursor.next_offset - i64::from(self.unproven);
             self.stream = subscriber.read_history(self.cursor.owner, from).await?;
-            self.last_news = Instant::now();
+            self.opened = Instant::now();
+            self.empty_since = None;
         }
         Ok(())
     }
 
     /// The next message; `None` when the stream broke. Pending while it is not open. Cancel-safe.
     pub async fn next(&mut self) -> Option<Delivery> {
-        match &mut self.stream {
-            Some(stream) => stream.next().await,
-            None => std::future::pending().await,
+        let Some(stream) = &mut self.stream else { return std::future::pending().await };
+        if let Some(ready) = stream.next().now_or_never() {
+            self.empty_since = None;
+            return ready;
         }
+        self.empty_since.get_or_insert_with(Instant::now);
+        let delivery = stream.next().await;
+        self.empty_since = None;
+        delivery
     }
 
     /// `first` and what is buffered after it, at most `max`.
@@ -90,7 +102,6 @@ impl Reading {
 
     async fn take(&mut self, deliveries: Vec<Delivery>) -> Chunk {
         let mut messages = Vec::with_capacity(deliveries.len());
-        self.last_news = Instant::now();
         for mut delivery in deliveries {
             let offset = delivery.offset.unwrap_or_default();
             let body = std::mem::take(&mut delivery.body);
@@ -127,12 +138,12 @@ impl Reading {
     }
 
     /// Whether the queue has all that follows.
-    pub fn is_finished(&self, now: Timestamp) -> bool {
-        let Some(bound_at) = self.bound_at else { return false };
-        let Ok(grace) = SignedDuration::try_from(self.settling.grace) else { return false };
-        let safe = bound_at + grace;
-        let idle = self.last_news.elapsed() >= self.settling.idle;
-        !self.unproven && (self.newest > safe || now > safe && idle && self.stream.is_some())
+    pub fn is_finished(&self) -> bool {
+        let Some((bound_at, since)) = self.bound_at else { return false };
+        let Settling { grace, idle, .. } = self.settling;
+        let sees_newer = bound_at.checked_add(grace).is_ok_and(|safe| self.newest > safe);
+        let sees_nothing = since.elapsed() > grace && self.empty_since.is_some_and(|since| since.elapsed() >= idle);
+        !self.unproven && (sees_newer || sees_nothing)
     }
 
     /// Whether there is a binding and a stream to wait for.
@@ -141,6 +152,7 @@ impl Reading {
     }
 
     pub async fn close(&mut self) {
+        self.empty_since = None;
         if let Some(stream) = self.stream.take() {
             stream.close().await;
         }

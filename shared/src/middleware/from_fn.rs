@@ -33,7 +33,10 @@ impl<Request: Send + 'static, Response: 'static, Error: 'static> Next<Request, R
 /// let layer = from_fn(count);
 /// # let _ = tower::ServiceBuilder::new().layer(layer);
 /// ```
-pub fn from_fn<F, Request, Response, Error>(function: F) -> FromFn<F, Request, Response, Error> {
+pub fn from_fn<F, Fut, Request, Response, Error>(function: F) -> FromFn<F, Request, Response, Error>
+where
+    F: FnMut(Request, Next<Request, Response, Error>) -> Fut,
+{
     FromFn { function, types: PhantomData }
 }
 
@@ -45,7 +48,7 @@ pub struct FromFn<F, Request, Response, Error> {
 
 impl<F: Clone, Request, Response, Error> Clone for FromFn<F, Request, Response, Error> {
     fn clone(&self) -> Self {
-        from_fn(self.function.clone())
+        Self { function: self.function.clone(), types: PhantomData }
     }
 }
 

@@ -1,14 +1,10 @@
 //! Tries parked messages again: the first unresolved one of each customer, one transaction each.
 
-use std::{
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sqlx::FromRow;
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt, util::BoxService};
+use tower::{Service, ServiceExt, service_fn, util::BoxService};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -18,7 +14,7 @@ use crate::{
     failure::{self, Failure},
     handler::Handlers,
     inbox::{Outcome, handle_in_span, row_id},
-    middleware,
+    middleware::{self, BatchService},
     router::{Batch, Incoming},
     telemetry::log_hop,
 };
@@ -37,7 +33,7 @@ impl Redriver {
     /// Hands parked messages to `handlers` until they are done, or have been here for `time_limit`: then they are dead.
     pub fn new(database: Database, handlers: Handlers, limits: &middleware::Limits, time_limit: Duration) -> Self {
         let attempt = Attempt { database: database.clone(), handlers };
-        Self { database, stack: middleware::stack(attempt, limits), time_limit }
+        Self { database, stack: middleware::stack(attempt.service(), limits), time_limit }
     }
 
     /// Re-drives until `shutdown`; an attempt that has begun is finished.
@@ -164,6 +160,10 @@ struct Attempt {
 }
 
 impl Attempt {
+    fn service(self) -> impl BatchService {
+        service_fn(move |batch| self.clone().handle(batch))
+    }
+
     async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
         let mut tx = self.database.begin().await?;
         let mut outcomes = Vec::with_capacity(batch.messages.len());
@@ -204,19 +204,5 @@ impl Attempt {
             .execute(tx.sql())
             .await?;
         Ok(Outcome::Handled { local: local.unwrap_or_else(|| row_id(message.id, self.database.service)) })
-    }
-}
-
-impl Service<Batch> for Attempt {
-    type Response = Vec<Outcome>;
-    type Error = Failure;
-    type Future = BoxFuture<'static, Result<Vec<Outcome>, Failure>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, batch: Batch) -> Self::Future {
-        Box::pin(self.clone().handle(batch))
     }
 }

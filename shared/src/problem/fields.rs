@@ -23,14 +23,10 @@ impl Fields {
     }
 
     /// The text `name`, parsed; notes a problem and gives `None` if it is missing, no text, or refused.
-    pub fn text<T, E: std::fmt::Display>(
-        &mut self,
-        name: &str,
-        parse: impl FnOnce(String) -> Result<T, E>,
-    ) -> Option<T> {
+    pub fn text<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let parsed = match self.left.remove(name) {
             None | Some(Value::Null) => Err("is required".to_owned()),
-            Some(Value::String(text)) => parse(text).map_err(|error| error.to_string()),
+            Some(Value::String(text)) => parse(&text).map_err(|error| error.to_string()),
             Some(_) => Err("must be a text".to_owned()),
         };
         parsed.map_err(|detail| self.problems.push(FieldProblem { field: name.into(), detail })).ok()
@@ -92,8 +88,8 @@ mod tests {
     #[test]
     fn every_bad_field_is_named_at_once() {
         let mut fields = fields(r#"{"email": 7, "nmae": "Ada"}"#);
-        assert_eq!(fields.text("email", Ok::<_, String>), None);
-        assert_eq!(fields.text("name", Ok::<_, String>), None);
+        assert_eq!(fields.text("email", |text| Ok::<_, String>(text.len())), None);
+        assert_eq!(fields.text("name", |text| Ok::<_, String>(text.len())), None);
         let problem = fields.finish().expect_err("three problems");
         let names: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(names, ["email", "name", "nmae"]);

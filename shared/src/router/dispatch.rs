@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long deliveries are held while the database is away; below the broker's consumer timeout of 30 minutes.
-const HOLD: Duration = Duration::from_secs(15 * 60);
+const HOLD: Duration = Duration::from_mins(15);
 
 /// Takes charge of messages: each is handled, or parked, when it returns.
 pub struct Dispatcher {
@@ -31,7 +31,7 @@ impl Dispatcher {
     /// A dispatcher to `handlers`, through the default middleware.
     pub fn new(database: Database, handlers: Handlers, settings: &RouterSettings) -> Self {
         let inbox = Inbox::new(database.clone(), handlers);
-        let stack = middleware::stack(inbox, &settings.limits);
+        let stack = middleware::stack(inbox.service(), &settings.limits);
         Self { database, stack, max_batch: settings.max_batch, size: settings.max_batch }
     }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::select_all};
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -56,14 +55,19 @@ impl Router {
         let mut tick = Instant::now();
         loop {
             match session.next(tick, shutdown).await {
-                Next::Queue(Some(first)) => self.handle_queued(session, first, shutdown).await?,
+                Next::Queue(Some(first)) => {
+                    self.handle_queued(session, first, shutdown).await?;
+                    continue;
+                }
                 Next::History(reading, Some(first)) => self.handle_history(session, reading, first, shutdown).await?,
                 Next::Queue(None) | Next::History(_, None) => return Err(SessionError::ChannelClosed),
                 Next::ShuttingDown => return Err(SessionError::ShuttingDown),
-                Next::Tick => {
-                    self.tick(session).await?;
-                    tick = Instant::now() + TICK;
-                }
+                Next::Tick => {}
+            }
+            // A history that never pauses comes before the tick: it must not keep it off.
+            if Instant::now() >= tick {
+                self.tick(session).await?;
+                tick = Instant::now() + TICK;
             }
         }
     }
@@ -193,7 +197,7 @@ impl Router {
         for reading in &mut session.readings {
             reading.open(self.subscriber.as_mut()).await?;
         }
-        if session.is_read(self.database.clock.now()) {
+        if session.is_read() {
             self.end_reading(session).await?;
         }
         Ok(())
@@ -234,25 +238,21 @@ impl Session {
             }
         };
         let next: Vec<_> = readings.iter_mut().map(|reading| reading.next().boxed()).collect();
-        let read = async {
-            match next.is_empty() {
-                true => std::future::pending().await,
-                false => select_all(next).await,
-            }
-        };
+        let read = async { if next.is_empty() { std::future::pending().await } else { select_all(next).await } };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Next::ShuttingDown,
-            () = sleep_until(tick) => Next::Tick,
+            // Before the tick, which asks whether the histories are empty: only this has looked.
             (delivery, reading, _) = read => Next::History(reading, delivery),
+            () = sleep_until(tick) => Next::Tick,
             delivery = queued => Next::Queue(delivery),
         }
     }
 
     /// Whether all histories are read. A service that has been caught up before does not wait for owners who are away.
-    fn is_read(&self, now: Timestamp) -> bool {
+    fn is_read(&self) -> bool {
         let live = self.queue.is_some();
-        let done = |reading: &Reading| reading.is_finished(now) || live && reading.is_waiting_for_owner();
+        let done = |reading: &Reading| reading.is_finished() || live && reading.is_waiting_for_owner();
         !self.readings.is_empty() && self.readings.iter().all(done)
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use opentelemetry::{Context, trace::TraceContextExt};
 use serde_json::{Map, Value};
 use tracing::{
@@ -17,6 +16,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::clock::Clock;
+
 /// Formats events as flat JSON objects; needs [`SpanFields`] below it.
 pub(super) struct FlatJson {
     /// The process's name, for lines outside any service's span.
@@ -30,7 +31,7 @@ where
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut line = Map::new();
-        line.insert("timestamp".into(), format!("{:.6}", Timestamp::now()).into());
+        line.insert("timestamp".into(), format!("{:.6}", Clock::System.now()).into());
         line.insert("level".into(), event.metadata().level().as_str().into());
         line.insert("service".into(), self.process.into());
         line.insert("message".into(), Value::Null);

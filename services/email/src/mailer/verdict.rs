@@ -70,8 +70,8 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
 /// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help.
 pub fn delay(verdict: &Verdict, attempt: i32) -> Duration {
     let (first, longest) = match verdict {
-        Verdict::OperatorsProblem(_) => (Duration::from_secs(10), Duration::from_secs(600)),
-        _ => (Duration::from_secs(1), Duration::from_secs(300)),
+        Verdict::OperatorsProblem(_) => (Duration::from_secs(10), Duration::from_mins(10)),
+        _ => (Duration::from_secs(1), Duration::from_mins(5)),
     };
     let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
     doubled.min(longest).mul_f64(0.75 + 0.5 * fastrand::f64())

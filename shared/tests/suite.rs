@@ -1,0 +1,13 @@
+//! The guarantees, one by one, on a real Postgres. `scripts/test` provides the servers.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod suite {
+    mod bus;
+    mod history;
+    mod inbox;
+    mod outbox;
+    mod parked;
+    mod stage;
+    mod wire;
+}

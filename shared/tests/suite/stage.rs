@@ -1,0 +1,202 @@
+//! A small fleet: `owner` publishes `customer_created`, `reader` writes down what it handles.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use shared::{
+    bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
+    database::Database,
+    event::{Envelope, Event, EventMeta, EventType, Recorded},
+    events::{
+        CustomerId, Personal,
+        customer::{self, CustomerCreated, CustomerOnboarded},
+    },
+    failure::HandlerError,
+    handler::{Handler, Handlers},
+    router::RouterSettings,
+    telemetry::TraceContext,
+    testing::{self, Actor},
+    unit_of_work::UnitOfWork,
+};
+use sqlx::migrate::Migrator;
+use uuid::Uuid;
+
+pub async fn database(service: &'static str) -> Database {
+    let database = testing::database(service, &Migrator::with_migrations(Vec::new())).await;
+    sqlx::query("CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, customer uuid, name text, xid text)")
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    database
+}
+
+pub fn created(customer_id: CustomerId, name: &str) -> CustomerCreated {
+    CustomerCreated {
+        customer_id,
+        email: Personal::new("ada@example.com"),
+        name: Personal::new(name),
+        registered_at: "2026-11-20T19:45:00Z".parse().unwrap(),
+    }
+}
+
+pub fn customer() -> CustomerId {
+    CustomerId(Uuid::now_v7())
+}
+
+/// Commits one event.
+pub async fn publish<E: Event>(database: &Database, event: &E) -> EventMeta {
+    let mut tx = database.begin().await.unwrap();
+    let meta = tx.publish(event).unwrap();
+    tx.commit().await.unwrap();
+    meta
+}
+
+/// Writes down the name; fails as the name says, until it is mended.
+#[derive(Clone, Default)]
+pub struct WriteDown {
+    mended: Arc<AtomicUsize>,
+    /// How often handling one called "slow" has begun.
+    pub slow: Arc<AtomicUsize>,
+}
+
+impl WriteDown {
+    pub fn mend(&self) {
+        self.mended.store(1, Ordering::SeqCst);
+    }
+}
+
+impl Handler<CustomerCreated> for WriteDown {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &CustomerCreated) -> Result<(), HandlerError> {
+        sqlx::query("INSERT INTO effects (customer, name, xid) VALUES ($1, $2, pg_current_xact_id()::text)")
+            .bind(event.customer_id.0)
+            .bind(event.name.expose())
+            .execute(tx.sql())
+            .await?;
+        tx.publish(&CustomerOnboarded { customer_id: event.customer_id, onboarded_at: tx.now() })?;
+        if self.mended.load(Ordering::SeqCst) > 0 {
+            return Ok(());
+        }
+        match event.name.expose() {
+            "transient" => Err(HandlerError::Transient(anyhow::anyhow!("not now"))),
+            "permanent" => Err(HandlerError::Permanent(anyhow::anyhow!("never"))),
+            "panic" => panic!("a handler's panic"),
+            "slow" => {
+                self.slow.fetch_add(1, Ordering::SeqCst);
+                std::future::pending().await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Handler<CustomerOnboarded> for WriteDown {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &CustomerOnboarded) -> Result<(), HandlerError> {
+        sqlx::query("INSERT INTO effects (customer, name) VALUES ($1, 'onboarded')")
+            .bind(event.customer_id.0)
+            .execute(tx.sql())
+            .await?;
+        Ok(())
+    }
+}
+
+/// `owner` and `reader` on one bus in memory.
+pub struct Stage {
+    pub owner: Actor,
+    pub reader: Actor,
+    pub handler: WriteDown,
+    pub intruder: Intruder,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Self::with(testing::settings()).await
+    }
+
+    pub async fn with(settings: RouterSettings) -> Self {
+        let bus = MemoryBus::new();
+        // The contracts' owner is `customer`; the events it publishes are all this stage needs.
+        let owner = database("customer").await;
+        let owner = Actor::start(&owner, &bus, customer::ALL, Handlers::new(), settings).await;
+        let handler = WriteDown::default();
+        let reader = database("reader").await;
+        let reader = start_reader(&reader, &bus, &handler, settings).await;
+        let intruder = Intruder::new(&bus);
+        let stage = Self { owner, reader, handler, intruder };
+        stage.wait_until_live().await;
+        stage
+    }
+
+    async fn wait_until_live(&self) {
+        let health = &self.reader.health;
+        let live = || async { health.parts().get("router") == Some(&shared::health::Condition::Up) };
+        testing::eventually("the reader consumes its queue", live).await;
+    }
+
+    /// Commits one `customer_created`.
+    pub async fn create(&self, customer: CustomerId, name: &str) -> EventMeta {
+        publish(&self.owner.database, &created(customer, name)).await
+    }
+
+    /// Publishes what is committed and waits until it is handled or parked.
+    pub async fn settle(&mut self) {
+        testing::settle(&mut [&mut self.owner]).await;
+    }
+
+    /// The names in the order in which they were written down.
+    pub async fn effects(&self) -> Vec<String> {
+        effects(&self.reader.database).await
+    }
+
+    /// State and reason of what is parked, in its order.
+    pub async fn parked(&self) -> Vec<(String, String)> {
+        sqlx::query_as("SELECT state, reason FROM parked ORDER BY seq")
+            .fetch_all(&self.reader.database.pool)
+            .await
+            .unwrap()
+    }
+}
+
+pub async fn start_reader(
+    database: &Database,
+    bus: &MemoryBus,
+    handler: &WriteDown,
+    settings: RouterSettings,
+) -> Actor {
+    let handlers = Handlers::new().on::<CustomerCreated>(handler.clone()).on::<CustomerOnboarded>(handler.clone());
+    Actor::start(database, bus, &[], handlers, settings).await
+}
+
+pub async fn effects(database: &Database) -> Vec<String> {
+    sqlx::query_scalar("SELECT name FROM effects ORDER BY id").fetch_all(&database.pool).await.unwrap()
+}
+
+/// Publishes what no outbox would: the owner's exchanges, any body.
+pub struct Intruder {
+    publisher: Box<dyn Publisher>,
+}
+
+impl Intruder {
+    fn new(bus: &MemoryBus) -> Self {
+        let topology = Topology { service: "customer", publishes: customer::ALL.to_vec(), reacts_to: Vec::new() };
+        Self { publisher: bus.publisher(&topology) }
+    }
+
+    /// Publishes `body` to `exchange` and waits until everybody has settled it.
+    pub async fn publish(&mut self, exchange: &str, id: Uuid, body: Vec<u8>) {
+        let (correlation_id, trace) = (id, TraceContext::default());
+        let message = Message { id, exchange: exchange.into(), correlation_id, timestamp: 0, trace, body };
+        assert_eq!(self.publisher.publish(vec![message]).await.unwrap().len(), 1);
+    }
+}
+
+/// A well-formed `customer_created` as the owner would send it.
+pub fn envelope(id: Uuid, customer: CustomerId, name: &str) -> Vec<u8> {
+    let event_type = EventType::of::<CustomerCreated>().name.to_owned();
+    let meta = EventMeta { id, event_type, customer_id: customer, correlation_id: id, causation_id: None };
+    let data = serde_json::value::to_raw_value(&created(customer, name)).unwrap();
+    let time = "2026-11-20T19:45:00Z".parse().unwrap();
+    let recorded = Recorded { meta, version: 1, time, sequence: 1, data };
+    serde_json::to_vec(&Envelope::new("customer", recorded, TraceContext::default())).unwrap()
+}
