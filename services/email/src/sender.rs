@@ -127,7 +127,7 @@ impl Sender {
         if let Verdict::OperatorsProblem(_) = verdict {
             warn!(attempt, next_in_seconds = seconds, "the mail server refuses our mail for a reason of ours");
         } else {
-            info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again")
+            info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again");
         }
         Ok(())
     }

@@ -1,0 +1,72 @@
+//! A mail server that keeps what it is sent, for development and tests only: it delivers nothing.
+//!
+//! SMTP on one port, on the other the part of Mailpit's HTTP API that tests and scripts read, so that the fleet can be
+//! looked into the same way with Mailpit (Docker) and without. How it answers depends on the recipient's domain
+//! ([`rules`]): every way in which a mail server can disappoint is one address away.
+
+mod http;
+mod mailbox;
+mod rules;
+mod smtp;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use clap::Parser;
+use mailbox::Mailbox;
+use rules::Rules;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// Keeps the mails it is sent, shows them over Mailpit's HTTP API, delivers nothing. For development only.
+#[derive(Parser)]
+#[command(version, after_help = rules::HELP)]
+struct Args {
+    /// Where to listen for SMTP
+    #[arg(long, env = "SMTP_ADDR", default_value = "127.0.0.1:1025")]
+    smtp_addr: SocketAddr,
+    /// Where to listen for HTTP: /api/v1/messages, /api/v1/search?query=to:…, /api/v1/message/{id}[/raw], /readyz
+    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8025")]
+    http_addr: SocketAddr,
+    /// How many mails to keep; the oldest go first
+    #[arg(long, env = "MAX_MAILS", default_value_t = 100_000)]
+    max_mails: usize,
+}
+
+/// What the SMTP sessions and the HTTP API share.
+struct Sink {
+    mailbox: Mailbox,
+    rules: Rules,
+}
+
+impl Sink {
+    fn new(max_mails: usize) -> Arc<Self> {
+        Arc::new(Self { mailbox: Mailbox::new(max_mails), rules: Rules::default() })
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let sink = Sink::new(args.max_mails);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let smtp = listen(args.smtp_addr).await?;
+    let http = listen(args.http_addr).await?;
+    println!("mail-sink: SMTP on {}, HTTP on {}", args.smtp_addr, args.http_addr);
+    // What is in memory is not worth a slow goodbye, so open sessions are dropped.
+    tokio::select! {
+        () = smtp::serve(smtp, sink.clone()) => Ok(()),
+        served = axum::serve(http, http::api(sink)) => served.context("HTTP"),
+        _ = terminate.recv() => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+async fn listen(addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))
+}
+
+#[cfg(test)]
+mod tests;
