@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     event::{Envelope, EventType},
+    history::Settling,
     telemetry::TraceContext,
 };
 
@@ -122,6 +123,10 @@ pub trait Bus: Send + Sync {
     fn publisher(&self, topology: &Topology) -> Box<dyn Publisher>;
     /// The receiving half of a service.
     fn subscriber(&self, topology: &Topology) -> Box<dyn Subscriber>;
+    /// When a history of this bus counts as read.
+    fn settling(&self) -> Settling {
+        Settling::default()
+    }
 }
 
 /// Sends to the service's own exchanges.

@@ -158,7 +158,7 @@ fn start(
     let topology = Topology { service: name, publishes: publishes.to_vec(), reacts_to: handlers.event_types() };
     let health = Health::default();
     let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
-    let settings = RouterSettings { limits, ..RouterSettings::default() };
+    let settings = RouterSettings { limits, settling: bus.settling(), ..RouterSettings::default() };
     let time_limit = Duration::from_secs(u64::from(config.parked_hours) * 3600);
 
     let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());

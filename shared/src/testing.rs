@@ -20,7 +20,7 @@ use crate::{
     database::Database,
     event::EventType,
     handler::Handlers,
-    health::Health,
+    health::{Condition, Health},
     history::Settling,
     middleware::Limits,
     outbox::relay::Relay,
@@ -92,6 +92,12 @@ impl Actor {
         let shutdown = CancellationToken::new();
         let router = tokio::spawn(router.run(shutdown.clone()));
         Self { database: database.clone(), relay, redriver, health, shutdown, router }
+    }
+
+    /// Waits until the router has caught up and consumes the service's queue.
+    pub async fn until_live(&self) {
+        let live = || async { self.health.parts().get("router") == Some(&Condition::Up) };
+        eventually("the router has caught up", live).await;
     }
 
     /// Stops the router as a shutdown does.

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures_util::future::BoxFuture;
 use lettre::Message;
 
 pub mod smtp;
@@ -26,7 +27,7 @@ impl Mailer {
     pub async fn deliver(&mut self, mail: &Message) -> Verdict {
         match self {
             Self::Smtp(smtp) => smtp.deliver(mail).await,
-            Self::Scripted(script) => script.deliver(mail),
+            Self::Scripted(script) => script.deliver(mail).await,
         }
     }
 }
@@ -36,12 +37,18 @@ impl Mailer {
 pub struct Script {
     verdicts: Arc<Mutex<VecDeque<Verdict>>>,
     given: Arc<Mutex<Vec<String>>>,
+    meanwhile: Arc<Mutex<Option<BoxFuture<'static, ()>>>>,
 }
 
 impl Script {
     /// Says `verdicts` one after another.
     pub fn new(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
-        Self { verdicts: Arc::new(Mutex::new(verdicts.into_iter().collect())), given: Arc::default() }
+        Self { verdicts: Arc::new(Mutex::new(verdicts.into_iter().collect())), ..Self::default() }
+    }
+
+    /// Takes its first mail only after `meanwhile` has happened.
+    pub fn slow(meanwhile: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { meanwhile: Arc::new(Mutex::new(Some(Box::pin(meanwhile)))), ..Self::default() }
     }
 
     /// The mails that it was given, as sent.
@@ -49,7 +56,11 @@ impl Script {
         self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn deliver(&self, mail: &Message) -> Verdict {
+    async fn deliver(&self, mail: &Message) -> Verdict {
+        let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
         let text = String::from_utf8_lossy(&mail.formatted()).into_owned();
         self.given.lock().unwrap_or_else(PoisonError::into_inner).push(text);
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Verdict::Accepted)

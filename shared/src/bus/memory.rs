@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::{Bus, BusError, Deliveries, Delivery, Message, Publisher, Subscriber, Topology};
-use crate::event::EventType;
+use crate::{event::EventType, history::Settling};
 
 /// How long a batch may wait for its subscribers.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -133,6 +133,12 @@ impl Bus for MemoryBus {
 
     fn subscriber(&self, topology: &Topology) -> Box<dyn Subscriber> {
         Box::new(MemorySubscriber { bus: self.clone(), topology: topology.clone() })
+    }
+
+    /// At once: nothing is under way between a publisher and a history. Waiting would hold up every publisher, because
+    /// what is in the queue of a service that catches up is not confirmed.
+    fn settling(&self) -> Settling {
+        Settling { grace: Duration::ZERO, idle: Duration::ZERO, ..Settling::default() }
     }
 }
 

@@ -15,11 +15,6 @@ async fn owner(bus: &MemoryBus) -> Actor {
     Actor::start(&database("customer").await, bus, customer::ALL, Handlers::new(), testing::settings()).await
 }
 
-async fn until_live(actor: &Actor) {
-    let live = || async { actor.health.parts().get("router") == Some(&Condition::Up) };
-    testing::eventually("the reader has caught up", live).await;
-}
-
 async fn cursor(database: &Database) -> (i64, bool) {
     sqlx::query_as("SELECT next_offset, caught_up FROM history").fetch_one(&database.pool).await.unwrap()
 }
@@ -38,7 +33,7 @@ async fn a_service_that_starts_after_500_registrations_handles_them_all_once_and
 
     let reader = database("reader").await;
     let actor = start_reader(&reader, &bus, &WriteDown::default(), testing::settings()).await;
-    until_live(&actor).await;
+    actor.until_live().await;
     assert_eq!(effects(&reader).await.len(), 500);
     let disorder: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT name::int - lag(name::int, 1, -1) OVER (PARTITION BY customer ORDER BY id) AS step
@@ -72,7 +67,7 @@ async fn a_catch_up_that_crashes_half_way_goes_on_where_it_was() {
     assert!((50..300).contains(&offset) && !caught_up, "crashed at {offset}");
 
     let actor = start_reader(&reader, &bus, &WriteDown::default(), settings).await;
-    until_live(&actor).await;
+    actor.until_live().await;
     assert_eq!(effects(&reader).await, (0..300).map(|number| number.to_string()).collect::<Vec<_>>());
     actor.stop().await;
 }
@@ -92,7 +87,7 @@ async fn a_second_replica_waits_while_the_first_catches_up() {
     let waits = Some(Condition::Waiting("another replica, which catches up".into()));
     testing::eventually("the second waits", || async { second.health.parts().get("router") == waits.as_ref() }).await;
     first.crash().await;
-    until_live(&second).await;
+    second.until_live().await;
     second.stop().await;
 }
 
@@ -108,7 +103,7 @@ async fn a_history_that_was_made_anew_is_read_from_its_beginning() {
         }
         testing::settle(&mut [&mut owner]).await;
         let actor = start_reader(&reader, &bus, &WriteDown::default(), testing::settings()).await;
-        until_live(&actor).await;
+        actor.until_live().await;
         actor.stop().await;
     }
     assert_eq!(effects(&reader).await, ["before", "before", "before", "after", "after", "after"]);
@@ -122,7 +117,7 @@ async fn a_message_that_the_queue_never_got_is_found_in_the_history() {
     let mut settings = testing::settings();
     settings.settling.every = std::time::Duration::from_millis(200);
     let actor = start_reader(&reader, &bus, &WriteDown::default(), settings).await;
-    until_live(&actor).await;
+    actor.until_live().await;
     bus.unbind("reader");
     publish(&owner.database, &created(customer(), "Ada")).await;
     testing::settle(&mut [&mut owner]).await;

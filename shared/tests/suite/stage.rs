@@ -124,14 +124,8 @@ impl Stage {
         let reader = start_reader(&reader, &bus, &handler, settings).await;
         let intruder = Intruder::new(&bus);
         let stage = Self { owner, reader, handler, intruder };
-        stage.wait_until_live().await;
+        stage.reader.until_live().await;
         stage
-    }
-
-    async fn wait_until_live(&self) {
-        let health = &self.reader.health;
-        let live = || async { health.parts().get("router") == Some(&shared::health::Condition::Up) };
-        testing::eventually("the reader consumes its queue", live).await;
     }
 
     /// Commits one `customer_created`.

@@ -1,0 +1,199 @@
+//! The gate, on a real Postgres and the bus in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::{
+    bus::memory::MemoryBus,
+    database::Database,
+    event::Event,
+    events::{
+        self, CustomerId,
+        customer::{CustomerDeactivated, CustomerOnboarded},
+        email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSent},
+        loyalty::StatusPointsAdded,
+    },
+    handler::Handlers,
+    testing::{self, Actor, settle},
+};
+use sqlx::migrate::Migrator;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// `customer`, and somebody who plays the other two.
+struct Stage {
+    database: Database,
+    http: Router,
+    customer: Actor,
+    email: Actor,
+    loyalty: Actor,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let bus = MemoryBus::new();
+        let none = Migrator::with_migrations(Vec::new());
+        let (email, loyalty) = (testing::database("email", &none).await, testing::database("loyalty", &none).await);
+        let email = Actor::start(&email, &bus, events::email::ALL, Handlers::new(), testing::settings()).await;
+        let loyalty = Actor::start(&loyalty, &bus, events::loyalty::ALL, Handlers::new(), testing::settings()).await;
+        let database = testing::database(customer::NAME, &customer::MIGRATIONS).await;
+        let (handlers, publishes) = (customer::handlers(), events::customer::ALL);
+        let service = Actor::start(&database, &bus, publishes, handlers, testing::settings()).await;
+        let http = customer::service(&database).http;
+        service.until_live().await;
+        Self { database, http, customer: service, email, loyalty }
+    }
+
+    async fn post(&self, key: Option<&str>, body: Value) -> (StatusCode, Value) {
+        let mut request = Request::post("/customers").header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = self.http.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let status = response.status();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await.unwrap()).unwrap())
+    }
+
+    async fn register(&self, email: &str) -> CustomerId {
+        let (status, body) = self.post(None, json!({ "email": email, "name": "Ada" })).await;
+        assert_eq!(status, StatusCode::CREATED);
+        CustomerId(body["id"].as_str().unwrap().parse().unwrap())
+    }
+
+    async fn get(&self, id: CustomerId) -> Value {
+        let request = Request::get(format!("/customers/{id}")).body(Body::empty()).unwrap();
+        let response = self.http.clone().oneshot(request).await.unwrap();
+        serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await.unwrap()).unwrap()
+    }
+
+    /// One of the others publishes a fact, and everybody has handled it.
+    async fn fact<E: Event>(&mut self, event: E) {
+        let actor = if E::OWNER == "email" { &mut self.email } else { &mut self.loyalty };
+        let mut tx = actor.database.begin().await.unwrap();
+        tx.publish(&event).unwrap();
+        tx.commit().await.unwrap();
+        settle(&mut [actor, &mut self.customer]).await;
+    }
+
+    async fn sent(&mut self, customer_id: CustomerId) {
+        self.fact(WelcomeEmailSent { customer_id, message_id: "1@example".into(), sent_at: now() }).await;
+    }
+
+    async fn failed(&mut self, customer_id: CustomerId) {
+        self.fact(WelcomeEmailFailed { customer_id, reason: FailureReason::Refused, failed_at: now() }).await;
+    }
+
+    async fn points(&mut self, customer_id: CustomerId) {
+        self.fact(StatusPointsAdded { customer_id, points: 100, balance: 100, booked_at: now() }).await;
+    }
+
+    async fn published<E: Event>(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE event_type = $1")
+            .bind(E::TYPE)
+            .fetch_one(&self.database.pool)
+            .await
+            .unwrap()
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-20T19:45:00Z".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_customer_is_onboarded_when_the_mail_is_sent_and_points_are_booked_in_any_order() {
+    let mut stage = Stage::new().await;
+    let (ada, bob) = (stage.register("ada@example.com").await, stage.register("bob@example.com").await);
+    stage.sent(ada).await;
+    stage.points(bob).await;
+    assert_eq!(stage.get(ada).await["status"], "registered");
+    assert_eq!(stage.get(bob).await["onboarding"]["status_points"], 100);
+    assert_eq!(stage.published::<CustomerOnboarded>().await, 0);
+    stage.points(ada).await;
+    stage.sent(bob).await;
+    for customer in [ada, bob] {
+        let shown = stage.get(customer).await;
+        assert_eq!(shown["status"], "onboarded");
+        assert!(shown["onboarding"]["onboarded_at"].is_string());
+    }
+    // Facts that come again, under new ids, onboard nobody a second time.
+    stage.points(ada).await;
+    stage.sent(ada).await;
+    assert_eq!(stage.published::<CustomerOnboarded>().await, 2);
+}
+
+#[tokio::test]
+async fn deactivated_is_final_and_frees_the_address() {
+    let mut stage = Stage::new().await;
+    let ada = stage.register("ada@example.com").await;
+    stage.failed(ada).await;
+    stage.points(ada).await;
+    stage.sent(ada).await;
+    assert_eq!(stage.get(ada).await["status"], "deactivated");
+    assert_eq!(stage.published::<CustomerDeactivated>().await, 1);
+    assert_eq!(stage.published::<CustomerOnboarded>().await, 0);
+    assert_ne!(stage.register("ADA@example.com").await, ada);
+}
+
+#[tokio::test]
+async fn facts_about_somebody_unknown_do_nothing() {
+    let mut stage = Stage::new().await;
+    let nobody = CustomerId(Uuid::now_v7());
+    stage.sent(nobody).await;
+    stage.points(nobody).await;
+    stage.failed(nobody).await;
+    let parked: i64 = sqlx::query_scalar("SELECT count(*) FROM parked").fetch_one(&stage.database.pool).await.unwrap();
+    let recorded: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&stage.database.pool).await.unwrap();
+    assert_eq!((parked, recorded), (0, 0));
+}
+
+#[tokio::test]
+async fn an_address_is_taken_whatever_its_case() {
+    let stage = Stage::new().await;
+    stage.register("ada@example.com").await;
+    let (status, problem) = stage.post(None, json!({ "email": "Ada@Example.COM", "name": "Ada" })).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(problem["errors"][0]["field"], "email");
+}
+
+#[tokio::test]
+async fn a_key_answers_the_first_201_again_until_a_day_has_passed() {
+    let mut stage = Stage::new().await;
+    let body = json!({ "email": "ada@example.com", "name": "Ada" });
+    let first = stage.post(Some("key-1"), body.clone()).await;
+    let ada = CustomerId(first.1["id"].as_str().unwrap().parse().unwrap());
+    stage.points(ada).await;
+    stage.sent(ada).await;
+    // The same registration, whatever the order of its fields.
+    assert_eq!(stage.post(Some("key-1"), json!({ "name": " Ada ", "email": "ada@example.com" })).await, first);
+    let (status, _) = stage.post(Some("key-1"), json!({ "email": "bob@example.com", "name": "Bob" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    // A 409 is not stored: the key is free for another try.
+    assert_eq!(stage.post(Some("key-2"), body.clone()).await.0, StatusCode::CONFLICT);
+    assert_eq!(stage.post(Some("key-2"), json!({ "email": "b@example.com", "name": "B" })).await.0, 201);
+
+    stage.database.clock.advance(jiff::SignedDuration::from_hours(25));
+    assert_eq!(stage.post(Some("key-1"), json!({ "email": "cy@example.com", "name": "Cy" })).await.0, 201);
+}
+
+#[tokio::test]
+async fn concurrent_twins_under_one_key_make_one_customer() {
+    let stage = Stage::new().await;
+    let body = json!({ "email": "ada@example.com", "name": "Ada" });
+    let twins = (0..6).map(|_| stage.post(Some("key"), body.clone()));
+    let answers = futures_util::future::join_all(twins).await;
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+        assert_eq!(answer.0, StatusCode::CREATED);
+    }
+    let customers: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM customers").fetch_one(&stage.database.pool).await.unwrap();
+    assert_eq!(customers, 1);
+}

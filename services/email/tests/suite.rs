@@ -1,0 +1,184 @@
+//! Mail, on a real Postgres with a scripted mail server.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::sync::Arc;
+
+use email::{
+    EmailConfig,
+    mailer::{Mailer, Script, Verdict},
+    sender::Sender,
+};
+use jiff::SignedDuration;
+use shared::{
+    bus::memory::MemoryBus,
+    database::Database,
+    event::Event,
+    events::{
+        self, CustomerId, Personal,
+        customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
+    },
+    handler::Handlers,
+    testing::{self, Actor, settle},
+};
+use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+struct Stage {
+    database: Database,
+    customer: Actor,
+    email: Actor,
+    config: EmailConfig,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let bus = MemoryBus::new();
+        let customer = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
+        let customer = Actor::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
+        let database = testing::database(email::NAME, &email::MIGRATIONS).await;
+        let mail_from = "Pas de Trois <welcome@pasdetrois.example>".parse().unwrap();
+        let config = EmailConfig { smtp_url: "smtp://127.0.0.1:1".into(), mail_from };
+        let handlers = email::handlers(&config, &Arc::<Notify>::default());
+        let email = Actor::start(&database, &bus, events::email::ALL, handlers, testing::settings()).await;
+        email.until_live().await;
+        Self { database, customer, email, config }
+    }
+
+    fn sender(&self, script: &Script) -> Sender {
+        let mailer = Mailer::Scripted(script.clone());
+        Sender::new(self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default())
+    }
+
+    async fn publish<E: Event>(&mut self, event: E) -> Uuid {
+        let mut tx = self.customer.database.begin().await.unwrap();
+        let id = tx.publish(&event).unwrap().id;
+        tx.commit().await.unwrap();
+        settle(&mut [&mut self.customer, &mut self.email]).await;
+        id
+    }
+
+    async fn created(&mut self, customer_id: CustomerId) -> Uuid {
+        let registered_at = self.customer.database.clock.now();
+        let (email, name) = (Personal::new("ada@example.com"), Personal::new("Ada"));
+        self.publish(CustomerCreated { customer_id, email, name, registered_at }).await
+    }
+
+    async fn mails(&self) -> Vec<(String, i32)> {
+        sqlx::query_as("SELECT state, attempt FROM mails ORDER BY created_at")
+            .fetch_all(&self.database.pool)
+            .await
+            .unwrap()
+    }
+
+    async fn published(&self) -> Vec<(String, Option<String>, Uuid)> {
+        sqlx::query_as("SELECT event_type, data->>'reason', causation_id FROM outbox ORDER BY seq")
+            .fetch_all(&self.database.pool)
+            .await
+            .unwrap()
+    }
+}
+
+fn customer() -> CustomerId {
+    CustomerId(Uuid::now_v7())
+}
+
+#[tokio::test]
+async fn a_mail_that_the_server_takes_is_sent_once_and_said_so_once() {
+    let mut stage = Stage::new().await;
+    let (cause, script) = (stage.created(customer()).await, Script::default());
+    let mut sender = stage.sender(&script);
+    assert!(sender.send_one().await.unwrap());
+    assert!(!sender.send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("sent".to_owned(), 1)]);
+    assert_eq!(stage.published().await, [("welcome_email_sent".to_owned(), None, cause)]);
+    let [mail] = &script.given()[..] else { panic!("not one mail") };
+    assert!(mail.contains(&format!("Message-ID: <welcome.{cause}@pasdetrois.example>")), "{mail}");
+    assert!(mail.contains("multipart/alternative") && mail.contains("text/html"), "{mail}");
+}
+
+#[tokio::test]
+async fn a_refused_address_is_said_to_have_failed() {
+    let mut stage = Stage::new().await;
+    let cause = stage.created(customer()).await;
+    let script = Script::new([Verdict::Refused("550 5.1.1 ada@example.com?".into())]);
+    assert!(stage.sender(&script).send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("refused".to_owned(), 1)]);
+    assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("refused".to_owned()), cause)]);
+}
+
+#[tokio::test]
+async fn what_is_no_verdict_on_the_address_is_kept_and_tried_again_later() {
+    let mut stage = Stage::new().await;
+    stage.created(customer()).await;
+    let verdicts = [Verdict::Later("451".into()), Verdict::OperatorsProblem("535 5.7.8 bad password".into())];
+    let script = Script::new(verdicts);
+    let mut sender = stage.sender(&script);
+    assert!(sender.send_one().await.unwrap());
+    assert!(!sender.send_one().await.unwrap(), "not at once");
+    stage.database.clock.advance(SignedDuration::from_secs(2));
+    assert!(sender.send_one().await.unwrap());
+    stage.database.clock.advance(SignedDuration::from_secs(5));
+    assert!(!sender.send_one().await.unwrap(), "slowly where only the operator can help");
+    assert_eq!(stage.mails().await, [("queued".to_owned(), 2)]);
+    assert!(stage.published().await.is_empty());
+    stage.database.clock.advance(SignedDuration::from_mins(1));
+    assert!(sender.send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("sent".to_owned(), 3)]);
+}
+
+#[tokio::test]
+async fn a_mail_that_could_not_be_delivered_for_three_days_has_failed() {
+    let mut stage = Stage::new().await;
+    let cause = stage.created(customer()).await;
+    stage.database.clock.advance(SignedDuration::from_hours(72));
+    let script = Script::default();
+    assert!(stage.sender(&script).send_one().await.unwrap());
+    assert!(script.given().is_empty());
+    assert_eq!(stage.mails().await, [("expired".to_owned(), 1)]);
+    assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("expired".to_owned()), cause)]);
+}
+
+#[tokio::test]
+async fn a_sender_that_lost_its_lease_publishes_nothing() {
+    let mut stage = Stage::new().await;
+    stage.created(customer()).await;
+    // The first sender's server takes so long that the lease ends, and another sender delivers the mail meanwhile.
+    let (second, clock) = (Script::default(), stage.database.clock.clone());
+    let mut other = stage.sender(&second);
+    let meanwhile = async move {
+        clock.advance(SignedDuration::from_secs(16));
+        assert!(other.send_one().await.unwrap());
+    };
+    let first = Script::slow(meanwhile);
+    assert!(stage.sender(&first).send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("sent".to_owned(), 2)]);
+    assert_eq!(stage.published().await.len(), 1);
+    assert_eq!((first.given().len(), second.given().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_deactivated_customer_gets_no_more_mail() {
+    let mut stage = Stage::new().await;
+    let ada = customer();
+    stage.created(ada).await;
+    let (reason, deactivated_at) = (DeactivationReason::EmailExpired, stage.database.clock.now());
+    stage.publish(CustomerDeactivated { customer_id: ada, reason, deactivated_at }).await;
+    let script = Script::default();
+    assert!(!stage.sender(&script).send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("cancelled".to_owned(), 0)]);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_after_the_inbox_was_purged_mails_nobody() {
+    let mut stage = Stage::new().await;
+    stage.created(customer()).await;
+    let script = Script::default();
+    assert!(stage.sender(&script).send_one().await.unwrap());
+    sqlx::query("DELETE FROM inbox").execute(&stage.database.pool).await.unwrap();
+    sqlx::query("UPDATE outbox SET published_at = NULL").execute(&stage.customer.database.pool).await.unwrap();
+    settle(&mut [&mut stage.customer, &mut stage.email]).await;
+    assert!(!stage.sender(&script).send_one().await.unwrap());
+    assert_eq!(script.given().len(), 1);
+}
