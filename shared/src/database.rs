@@ -52,7 +52,9 @@ impl Database {
     pub async fn migrate(&self, own: &Migrator) -> anyhow::Result<()> {
         let all = MESSAGING.iter().chain(own.iter()).cloned().collect();
         // A connection of its own, closed at the end whatever happens: one that failed half-way holds the migrator's lock.
-        let options = self.pool.connect_options().as_ref().clone();
+        // And without limits: a migration may take its time.
+        let unlimited = [("statement_timeout", "0"), ("lock_timeout", "0")];
+        let options = self.pool.connect_options().as_ref().clone().options(unlimited);
         let once = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
         let result = Migrator::with_migrations(all).run(&once).await;
         once.close().await;

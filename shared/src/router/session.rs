@@ -19,8 +19,11 @@ use crate::{
     inbox,
 };
 
-/// How often the session looks at what does not announce itself: missing exchanges, histories read to their end.
+/// How often the session asks itself whether the histories are read to their end.
 const TICK: Duration = Duration::from_millis(250);
+/// How often it asks the broker for what is not there yet: exchanges and histories of owners that have never started.
+/// Each no closes a channel and is a line in the broker's log.
+const ASK: Duration = Duration::from_secs(1);
 
 /// What a session is doing.
 struct Session {
@@ -31,6 +34,7 @@ struct Session {
     /// Events whose exchange does not exist yet.
     missing: Vec<EventType>,
     lock: Option<CatchUpLock>,
+    next_asking: Instant,
     next_reconciliation: Instant,
 }
 
@@ -83,8 +87,15 @@ impl Router {
             readings.push(Reading::new(owner, &progress, self.settings.settling));
         }
         let caught_up = readings.iter().all(|reading| reading.caught_up);
-        let next_reconciliation = Instant::now() + self.settings.settling.every;
-        let mut session = Session { queue: None, readings, missing: Vec::new(), lock: Some(lock), next_reconciliation };
+        let now = Instant::now();
+        let mut session = Session {
+            queue: None,
+            readings,
+            missing: Vec::new(),
+            lock: Some(lock),
+            next_asking: now,
+            next_reconciliation: now + self.settings.settling.every,
+        };
         self.bind(&mut session).await?;
         if caught_up {
             self.go_live(&mut session).await?;
@@ -189,13 +200,14 @@ impl Router {
     }
 
     async fn tick(&mut self, session: &mut Session) -> Result<(), SessionError> {
-        if session.readings.is_empty() && Instant::now() >= session.next_reconciliation {
+        let now = Instant::now();
+        if session.readings.is_empty() && now >= session.next_reconciliation {
             self.begin_reconciliation(session).await?;
-        } else if !session.missing.is_empty() {
-            self.bind(session).await?;
+            session.next_asking = now;
         }
-        for reading in &mut session.readings {
-            reading.open(self.subscriber.as_mut()).await?;
+        if now >= session.next_asking {
+            self.ask(session).await?;
+            session.next_asking = now + ASK;
         }
         if session.is_read() {
             self.end_reading(session).await?;
@@ -203,8 +215,20 @@ impl Router {
         Ok(())
     }
 
+    /// Binds what could not be bound, opens what could not be opened.
+    async fn ask(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        if !session.missing.is_empty() {
+            self.bind(session).await?;
+        }
+        for reading in &mut session.readings {
+            reading.open(self.subscriber.as_mut()).await?;
+        }
+        Ok(())
+    }
+
     /// Binds again and reads what is new in the histories.
     async fn begin_reconciliation(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        session.next_reconciliation = Instant::now() + self.settings.settling.every;
         for owner in self.topology.owners() {
             let progress = history::begin(&self.database, owner, true).await?;
             session.readings.push(Reading::new(owner, &progress, self.settings.settling));
