@@ -10,13 +10,13 @@ use crate::telemetry::TelemetryConfig;
 /// What every service can be told.
 #[derive(Clone, Debug, Args)]
 pub struct CommonConfig {
-    /// Postgres, as the service's own role: <postgres://customer:PASSWORD@127.0.0.1:5432/pasdetrois>.
+    /// Postgres, as the service's own role: `postgres://customer:PASSWORD@127.0.0.1:5432/pasdetrois`.
     #[arg(long, env, hide_env_values = true)]
     pub database_url: SecretString,
     /// How many database connections the service opens at most.
     #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=200))]
     pub database_connections: u32,
-    /// RabbitMQ, as the service's own user: <amqp://customer:PASSWORD@127.0.0.1:5672/%2Fpasdetrois> (or amqps://).
+    /// RabbitMQ, as the service's own user: `amqp://customer:PASSWORD@127.0.0.1:5672/%2Fpasdetrois` (or amqps://).
     #[arg(long, env, hide_env_values = true)]
     pub amqp_url: SecretString,
     /// Where the public HTTP API listens.
@@ -57,8 +57,10 @@ impl<Own: Args> Config<Own> {
     pub fn from_args(name: &'static str, http_addr: &'static str, ops_addr: &'static str) -> Self {
         let command = Self::command()
             .name(name)
-            .mut_arg("http_addr", |arg| arg.default_value(http_addr))
-            .mut_arg("ops_addr", |arg| arg.default_value(ops_addr));
+            .about(format!("The {name} service of Pas de Trois. Each setting is a flag or an environment variable."))
+            .long_about(None)
+            .mut_arg("http_addr", |arg| arg.required(false).default_value(http_addr))
+            .mut_arg("ops_addr", |arg| arg.required(false).default_value(ops_addr));
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
     }
 }

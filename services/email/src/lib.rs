@@ -45,7 +45,7 @@ const SENDERS: usize = 4;
 /// What only this service can be told.
 #[derive(Clone, Debug, Args)]
 pub struct EmailConfig {
-    /// The mail server: <smtp://[USER:PASSWORD@]HOST[:PORT]>, with ?tls=required for STARTTLS, or <smtps://…> for TLS.
+    /// The mail server: `smtp://[USER:PASSWORD@]HOST[:PORT]`, with ?tls=required for STARTTLS, or `smtps://…` for TLS.
     #[arg(long, env, hide_env_values = true, default_value = "smtp://127.0.0.1:1025")]
     pub smtp_url: SecretString,
     /// Who the mails are from.

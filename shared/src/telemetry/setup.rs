@@ -49,7 +49,7 @@ pub struct TelemetryConfig {
     /// Which log lines are shown, as a tracing-subscriber filter; by default info and the libraries' errors.
     #[arg(long, env)]
     pub rust_log: Option<String>,
-    /// Where spans go by OTLP over HTTP, such as <http://127.0.0.1:4318>; nowhere if not set. The other standard `OTEL_*`
+    /// Where spans go by OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere if not set. The other standard `OTEL_*`
     /// variables (headers, timeout, sampler, resource attributes) are read as well.
     #[arg(long, env)]
     pub otel_exporter_otlp_endpoint: Option<String>,
