@@ -22,6 +22,9 @@ static MESSAGING: Migrator = sqlx::migrate!("../migrations/messaging");
 const SESSION: [(&str, &str); 3] =
     [("statement_timeout", "3s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "60s")];
 
+/// How long a connection may take; a server that is away must not hold up a shutdown.
+const ACQUIRE: Duration = Duration::from_secs(3);
+
 /// One service's schema. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -41,10 +44,8 @@ impl Database {
     pub fn new(url: &SecretString, service: &'static str, connections: u32, clock: Clock) -> anyhow::Result<Self> {
         let options: PgConnectOptions = url.expose_secret().parse().ok().context("DATABASE_URL is no Postgres URL")?;
         let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(3))
-            .connect_lazy_with(options);
+        let pool =
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_lazy_with(options);
         Ok(Self { pool, service, clock, committed: Arc::default(), parked: Arc::default() })
     }
 
@@ -55,7 +56,7 @@ impl Database {
         // And without limits: a migration may take its time.
         let unlimited = [("statement_timeout", "0"), ("lock_timeout", "0")];
         let options = self.pool.connect_options().as_ref().clone().options(unlimited);
-        let once = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let once = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options);
         let result = Migrator::with_migrations(all).run(&once).await;
         once.close().await;
         Ok(result?)

@@ -1,0 +1,49 @@
+//! The folder of a fleet that runs without Docker: its URLs and its logs.
+
+use std::{fs, io, path::PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+/// Where a fleet that runs without Docker keeps what it keeps.
+#[derive(Clone, Debug, Args)]
+pub struct FleetDir {
+    /// The folder of a fleet started by scripts/up: its URLs (env) and its logs (logs/*.jsonl).
+    #[arg(long, env, value_name = "DIR", default_value = ".fleet")]
+    fleet_dir: PathBuf,
+}
+
+impl FleetDir {
+    /// Where the services' logs are.
+    pub fn logs(&self) -> PathBuf {
+        self.fleet_dir.join("logs")
+    }
+
+    /// The value of `name` in the fleet's `env`; `None` if no fleet runs here.
+    pub fn setting(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let path = self.fleet_dir.join("env");
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(value(&text, name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("can't read {}", path.display())),
+        }
+    }
+}
+
+/// One `NAME=value` a line, nothing quoted.
+fn value(text: &str, name: &str) -> Option<String> {
+    let values = text.lines().filter_map(|line| line.trim().split_once('='));
+    values.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).next_back()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_found_by_its_whole_name_and_may_hold_equal_signs() {
+        let text = "# CUSTOMER_URL=no\nOLD_CUSTOMER_URL=http://old\nCUSTOMER_URL=http://new/?a=b\n";
+        assert_eq!(value(text, "CUSTOMER_URL").as_deref(), Some("http://new/?a=b"));
+        assert_eq!(value(text, "EMAIL_URL"), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! `fleet follow`: rebuilds a flow from the logs alone.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::fleet_dir::FleetDir;
+
+mod flow;
+mod hop;
+mod outcome;
+mod paint;
+mod reactions;
+#[cfg(test)]
+mod sample;
+mod search;
+mod source;
+mod text;
+mod tree;
+mod wait;
+mod wanted;
+
+use flow::Flow;
+use paint::Paint;
+use reactions::Reactions;
+use search::{Found, search};
+use source::Sources;
+use wanted::Wanted;
+
+/// Follow a flow: every event under its cause, and what each service did with it, read from the logs alone.
+///
+/// Times are milliseconds since the request that began the flow, by each service's own clock; the tree does not depend on
+/// them. The last line says how the flow stands: finished, compensated, running, waiting or dead.
+///
+/// Exit codes: 0 if the flow was found, 1 if not, or if --wait was in vain.
+#[derive(Clone, Debug, Args)]
+pub struct FollowArgs {
+    /// A customer, event, correlation, trace or transaction id.
+    id: Wanted,
+    /// Read *.jsonl in this folder (and rotated *.jsonl.1, not compressed), or standard input if it is a dash; the running
+    /// fleet's logs if not given.
+    #[arg(long, value_name = "DIR|-")]
+    logs: Option<PathBuf>,
+    /// Read `docker compose logs`; the default if there is no folder of logs, or the flow is not in it.
+    #[arg(long, conflicts_with = "logs")]
+    compose: bool,
+    /// Look again until the flow is finished or dead, for this long at most.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    wait: Option<Duration>,
+    /// Print a JSON array of flows.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    fleet: FleetDir,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// Searches, waits if told to, prints.
+pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
+    let reactions = Reactions::of_this_fleet()?;
+    let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.fleet.logs())?;
+    let limit = args.wait.filter(|_| sources.can_grow()).unwrap_or_default();
+    let (flows, scanned) = wait::until_final(limit, || {
+        let Found { hops, scanned } = search(&mut sources, args.id)?;
+        Ok((hops.iter().map(|(id, hops)| Flow::new(*id, hops, &reactions)).collect(), scanned))
+    })?;
+    if flows.is_empty() {
+        bail!("no flow with the id {} in the logs (read: {scanned})", args.id);
+    }
+    print(args.json, &flows)?;
+    let in_vain = args.wait.is_some() && !flows.iter().all(Flow::is_finished);
+    Ok(ExitCode::from(u8::from(in_vain)))
+}
+
+fn print(json: bool, flows: &[Flow]) -> anyhow::Result<()> {
+    let mut text = if json {
+        serde_json::to_string_pretty(flows)?
+    } else {
+        let paint = Paint::for_stdout();
+        let texts: Vec<_> = flows.iter().map(|flow| text::render(flow, paint)).collect();
+        texts.join("\n\n")
+    };
+    text.push('\n');
+    match io::stdout().write_all(text.as_bytes()) {
+        // The reader had enough: `fleet follow … | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}

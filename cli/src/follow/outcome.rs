@@ -1,0 +1,223 @@
+//! How a flow stands: what stops it, what is still to come, or how it ended.
+
+use serde::Serialize;
+
+use super::{
+    hop::Step,
+    reactions::Reactions,
+    tree::{Mark, Node},
+};
+
+/// How a flow stands. The first three are ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Onboarded,
+    /// The registration was undone.
+    Compensated,
+    /// Every event is handled, in a flow that is no registration.
+    Finished,
+    Running,
+    /// A message is parked: it will be tried again.
+    Waiting,
+    /// A message needs a person.
+    Dead,
+}
+
+/// How a flow stands, and the same in words.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    pub state: State,
+    pub summary: String,
+}
+
+impl Outcome {
+    /// What the trees tell. The worst that stops the flow counts, else what is missing, else how it ended.
+    pub fn of(trees: &[Node], reactions: &Reactions) -> Self {
+        let events: Vec<_> = trees.iter().flat_map(Node::all).collect();
+        let obstacles = events.iter().flat_map(|event| obstacles(event, reactions));
+        match obstacles.min_by_key(|(urgency, _)| *urgency) {
+            Some((urgency, summary)) => Self { state: urgency.state(), summary },
+            None => ended(&events),
+        }
+    }
+
+    fn new(state: State, summary: impl Into<String>) -> Self {
+        Self { state, summary: summary.into() }
+    }
+}
+
+/// Why a flow has not come to its end: the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Dead,
+    Parked,
+    Behind,
+    Open,
+}
+
+impl Urgency {
+    fn state(self) -> State {
+        match self {
+            Self::Dead => State::Dead,
+            Self::Parked | Self::Behind => State::Waiting,
+            Self::Open => State::Running,
+        }
+    }
+}
+
+/// What is still to be done with `event`.
+fn obstacles(event: &Node, reactions: &Reactions) -> Vec<(Urgency, String)> {
+    let name = &event.event_type;
+    // A handled event was published, even if that line was lost in a crash.
+    let is_out = event.steps.iter().any(|mark| mark.step != Step::Recorded);
+    if !is_out {
+        return vec![(Urgency::Open, format!("running: {name} is recorded and not published yet"))];
+    }
+    // Whoever left a line counts too: it may be newer than this program.
+    let kept = event.steps.iter().filter(|mark| matches!(mark.step, Step::Parked | Step::Dead));
+    let mut services: Vec<_> =
+        kept.map(|mark| mark.service.as_str()).chain(reactions.to(name).iter().copied()).collect();
+    services.sort_unstable();
+    services.dedup();
+    services.into_iter().filter_map(|service| obstacle(event, service)).collect()
+}
+
+/// What keeps `service` from being done with `event`.
+fn obstacle(event: &Node, service: &str) -> Option<(Urgency, String)> {
+    let name = &event.event_type;
+    let of_consumer = |mark: &&Mark| mark.service == service && !matches!(mark.step, Step::Recorded | Step::Published);
+    let marks: Vec<_> = event.steps.iter().filter(of_consumer).collect();
+    if marks.iter().any(|mark| mark.step == Step::Handled) {
+        return None;
+    }
+    // A copy of a parked message is dropped too, so that says nothing.
+    match marks.iter().rfind(|mark| mark.step != Step::AlreadyHandled) {
+        Some(mark) => Some(kept(name, mark)),
+        // Handled once, by a process that died before it could say so.
+        None if !marks.is_empty() => None,
+        None => Some((Urgency::Open, format!("running: {service} has not handled {name} yet"))),
+    }
+}
+
+fn kept(name: &str, mark: &Mark) -> (Urgency, String) {
+    let (service, reason) = (&mark.service, mark.reason.as_deref().unwrap_or("no reason given"));
+    let attempts = match mark.attempts {
+        Some(1) => "1 attempt".to_owned(),
+        attempts => format!("{} attempts", attempts.unwrap_or_default()),
+    };
+    match mark.step {
+        Step::Dead => (Urgency::Dead, format!("dead: {service} can't handle {name} ({reason}, {attempts})")),
+        // Put behind another, it was never tried.
+        _ if mark.attempts == Some(0) => {
+            let summary = format!("waiting: {service} holds {name} behind an earlier event of this customer");
+            (Urgency::Behind, summary)
+        }
+        _ => (Urgency::Parked, format!("waiting: {service} has parked {name} ({reason}, {attempts})")),
+    }
+}
+
+/// Every event so far is handled by everyone who reacts to it: is that the end?
+fn ended(events: &[&Node]) -> Outcome {
+    let time_of = |name: &str| {
+        let event = events.iter().find(|event| event.event_type == name)?;
+        event.steps.first().map(|mark| format!("{} ms after the request", mark.ms))
+    };
+    if let Some(when) = time_of("customer_onboarded") {
+        return Outcome::new(State::Onboarded, format!("finished: the customer is onboarded, {when}"));
+    }
+    if let Some(when) = time_of("status_points_revoked") {
+        let summary = format!("compensated: the customer is deactivated and the points are revoked, {when}");
+        return Outcome::new(State::Compensated, summary);
+    }
+    if let Some(when) = time_of("customer_deactivated") {
+        let summary = format!("compensated: the customer is deactivated, there were no points to revoke, {when}");
+        return Outcome::new(State::Compensated, summary);
+    }
+    if time_of("customer_created").is_none() {
+        return Outcome::new(State::Finished, "finished: every event is handled");
+    }
+    let answered = time_of("welcome_email_sent").or_else(|| time_of("welcome_email_failed")).is_some();
+    let missing = if answered { "the customer's outcome is not in the logs yet" } else { "the mail is not sent yet" };
+    Outcome::new(State::Running, format!("running: every event is handled so far, {missing}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::sample::{COMPENSATED, ONBOARDED, flow},
+        *,
+    };
+
+    fn outcome(shorts: &str) -> (State, String) {
+        let Outcome { state, summary } = flow(shorts).outcome;
+        (state, summary)
+    }
+
+    /// The lines of `all` that do not contain `what`.
+    fn without(all: &str, what: &str) -> String {
+        all.lines().filter(|line| !line.contains(what)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_flow_ends_in_an_onboarded_customer_or_is_undone() {
+        let onboarded = "finished: the customer is onboarded, 97 ms after the request";
+        assert_eq!(outcome(ONBOARDED), (State::Onboarded, onboarded.into()));
+        let undone = "compensated: the customer is deactivated and the points are revoked, 111 ms after the request";
+        assert_eq!(outcome(COMPENSATED), (State::Compensated, undone.into()));
+    }
+
+    #[test]
+    fn a_flow_runs_until_everyone_has_handled_everything() {
+        for (missing, summary) in [
+            ("published customer_onboarded", "running: customer_onboarded is recorded and not published yet"),
+            ("loyalty handled customer_created", "running: loyalty has not handled customer_created yet"),
+            ("customer handled status_points_added", "running: customer has not handled status_points_added yet"),
+        ] {
+            assert_eq!(outcome(&without(ONBOARDED, missing)), (State::Running, summary.into()));
+        }
+        let (state, _) = outcome(&without(COMPENSATED, "email handled customer_deactivated"));
+        assert_eq!(state, State::Running);
+        let (state, summary) = outcome(&without(&without(ONBOARDED, "welcome_email_sent"), "onboarded"));
+        assert_eq!(state, State::Running);
+        assert!(summary.ends_with("the mail is not sent yet"), "{summary}");
+    }
+
+    #[test]
+    fn a_dead_message_weighs_more_than_a_parked_one_and_that_more_than_one_behind_it() {
+        let behind = format!("{ONBOARDED}\n200 email parked customer_deactivated < b behind_an_earlier_one 0");
+        let (state, summary) = outcome(&behind);
+        assert_eq!(state, State::Waiting);
+        assert_eq!(summary, "waiting: email holds customer_deactivated behind an earlier event of this customer");
+
+        let undone = without(&behind, "loyalty handled customer_created");
+        let parked = format!("{undone}\n30 loyalty parked customer_created database_error 1");
+        let summary = "waiting: loyalty has parked customer_created (database_error, 1 attempt)";
+        assert_eq!(outcome(&parked), (State::Waiting, summary.into()));
+
+        let dead = format!("{parked}\n300 loyalty dead customer_created handler_permanent 2");
+        let summary = "dead: loyalty can't handle customer_created (handler_permanent, 2 attempts)";
+        assert_eq!(outcome(&dead), (State::Dead, summary.into()));
+    }
+
+    #[test]
+    fn what_was_parked_and_then_handled_stops_nothing() {
+        let healed = format!("{ONBOARDED}\n25 loyalty parked customer_created database_error 1");
+        assert_eq!(outcome(&healed).0, State::Onboarded);
+    }
+
+    #[test]
+    fn a_copy_that_was_dropped_shows_that_the_first_was_handled_unless_it_is_parked() {
+        let silent = without(ONBOARDED, "loyalty handled customer_created");
+        let copy = format!("{silent}\n900 loyalty already-handled customer_created");
+        assert_eq!(outcome(&copy).0, State::Onboarded);
+        let parked = format!("{copy}\n30 loyalty parked customer_created database_error 1");
+        assert_eq!(outcome(&parked).0, State::Waiting);
+    }
+
+    #[test]
+    fn a_flow_that_is_no_registration_ends_when_all_is_handled() {
+        let (state, summary) = outcome("1 email recorded email_confirmed\n2 email published email_confirmed");
+        assert_eq!((state, summary.as_str()), (State::Finished, "finished: every event is handled"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Where log lines come from: a folder, standard input, or Docker Compose. They are streamed, never held.
+
+use std::{
+    fmt,
+    io::{self, BufRead},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+
+mod compose;
+mod folder;
+mod spool;
+
+use spool::Spool;
+
+/// A place to read log lines from, as often as needed.
+#[derive(Debug)]
+pub enum Source {
+    Folder(PathBuf),
+    Stdin(Spool),
+    Compose,
+}
+
+/// How much was read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Scanned {
+    pub lines: u64,
+    pub place: String,
+}
+
+impl fmt::Display for Scanned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", count(self.lines, "line"), self.place)
+    }
+}
+
+impl Source {
+    /// Hands every line to `visit`.
+    pub fn read(&self, visit: &mut dyn FnMut(&[u8])) -> anyhow::Result<Scanned> {
+        match self {
+            Self::Folder(path) => folder::read(path, visit),
+            Self::Stdin(spool) => spool.read(visit),
+            Self::Compose => compose::read(visit),
+        }
+    }
+}
+
+/// The place that was asked for; or else the first of two that knows the flow.
+#[derive(Debug)]
+pub struct Sources {
+    first: Source,
+    may_fall_back: bool,
+}
+
+impl Sources {
+    /// `logs` or Compose if that was asked for, else the folder `native`, else Compose.
+    pub fn chosen(logs: Option<&Path>, compose: bool, native: PathBuf) -> anyhow::Result<Self> {
+        let first = match logs {
+            Some(dash) if dash == Path::new("-") => Source::Stdin(Spool::of(&mut io::stdin().lock())?),
+            Some(path) => Source::Folder(path.to_owned()),
+            None if compose => Source::Compose,
+            None if native.is_dir() => Source::Folder(native),
+            None if compose::has_containers() => Source::Compose,
+            None => {
+                bail!("no logs in {}, and no containers of Docker Compose here: is the fleet up?", native.display())
+            }
+        };
+        let may_fall_back = logs.is_none() && matches!(first, Source::Folder(_));
+        Ok(Self { first, may_fall_back })
+    }
+
+    /// Whether another look may find more.
+    pub fn can_grow(&self) -> bool {
+        !matches!(self.first, Source::Stdin(_))
+    }
+
+    /// The places to look at, one after the other, until one knows the flow. Containers are asked for only if the folder
+    /// of logs did not help: it may be that of a fleet that was stopped.
+    pub fn each<T>(&mut self, mut look: impl FnMut(&Source) -> anyhow::Result<(T, bool)>) -> anyhow::Result<Vec<T>> {
+        let (seen, found) = look(&self.first)?;
+        let mut all = vec![seen];
+        if !found && self.may_fall_back {
+            self.may_fall_back = compose::has_containers();
+            // Nobody asked for Compose, so its troubles are no reason to stop looking into the folder.
+            match self.may_fall_back.then(|| look(&Source::Compose)) {
+                Some(Ok((seen, _))) => all.push(seen),
+                Some(Err(_)) => self.may_fall_back = false,
+                None => {}
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Hands the lines of `from` to `visit` one by one; gives their number.
+fn each_line(mut from: impl BufRead, visit: &mut dyn FnMut(&[u8])) -> anyhow::Result<u64> {
+    let (mut lines, mut line) = (0, Vec::new());
+    while from.read_until(b'\n', &mut line).context("can't read on")? > 0 {
+        visit(&line);
+        line.clear();
+        lines += 1;
+    }
+    Ok(lines)
+}

@@ -1,0 +1,162 @@
+//! A flow for eyes: the tree at the left, and beside it when, who, what, and the transaction to search the logs for.
+
+use super::{
+    flow::Flow,
+    hop::Step,
+    outcome::State,
+    paint::Paint,
+    tree::{Mark, Node},
+};
+
+/// The text, without a newline at its end.
+pub fn render(flow: &Flow, paint: Paint) -> String {
+    let mut rows = Vec::new();
+    for event in &flow.events {
+        lay_out(event, "", "", &mut rows);
+    }
+    let widths = Widths::of(&rows);
+    let mut lines = header(flow, paint);
+    lines.push(String::new());
+    lines.extend(rows.iter().map(|row| row.render(widths, paint)));
+    lines.push(String::new());
+    lines.push(summary(flow, paint));
+    lines.join("\n")
+}
+
+fn header(flow: &Flow, paint: Paint) -> Vec<String> {
+    let join = |ids: Vec<String>| if ids.is_empty() { "not in the logs".to_owned() } else { ids.join(", ") };
+    let customers = flow.customer_ids.iter().map(ToString::to_string).collect();
+    let entries = [
+        ("correlation id", flow.correlation_id.to_string()),
+        ("trace id", join(flow.trace_ids.clone())),
+        ("customer id", join(customers)),
+        ("began", format!("{:.3}", flow.began_at)),
+    ];
+    entries.into_iter().map(|(name, value)| format!("{}  {value}", paint.dim(&format!("{name:<14}")))).collect()
+}
+
+fn summary(flow: &Flow, paint: Paint) -> String {
+    let text = &flow.outcome.summary;
+    match flow.outcome.state {
+        State::Onboarded | State::Finished => paint.green(text),
+        State::Compensated | State::Running | State::Waiting => paint.yellow(text),
+        State::Dead => paint.red(text),
+    }
+}
+
+/// A line of the tree: the lines that lead to it, and what it says.
+enum Row<'a> {
+    Event(String, &'a Node),
+    Step(String, &'a Mark),
+}
+
+/// `lead` goes before the event's own line, `rest` before all lines below it.
+fn lay_out<'a>(event: &'a Node, lead: &str, rest: &str, rows: &mut Vec<Row<'a>>) {
+    rows.push(Row::Event(lead.to_owned(), event));
+    let line = if event.effects.is_empty() { ' ' } else { '│' };
+    rows.extend(event.steps.iter().map(|mark| Row::Step(format!("{rest}{line}"), mark)));
+    for (index, effect) in event.effects.iter().enumerate() {
+        let is_last = index + 1 == event.effects.len();
+        let (corner, line) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        lay_out(effect, &format!("{rest}{corner}"), &format!("{rest}{line}"), rows);
+    }
+}
+
+/// So that the steps of all events stand in the same columns.
+#[derive(Clone, Copy)]
+struct Widths {
+    guide: usize,
+    time: usize,
+    service: usize,
+    step: usize,
+}
+
+impl Widths {
+    fn of(rows: &[Row<'_>]) -> Self {
+        let widest = |measure: &dyn Fn(&str, &Mark) -> usize| {
+            let widths = rows.iter().map(|row| match row {
+                Row::Event(..) => 0,
+                Row::Step(guide, mark) => measure(guide, mark),
+            });
+            widths.max().unwrap_or_default()
+        };
+        Self {
+            guide: widest(&|guide, _| guide.chars().count()),
+            time: widest(&|_, mark| time(mark).len()),
+            service: widest(&|_, mark| mark.service.chars().count()),
+            step: widest(&|_, mark| step(mark).chars().count()),
+        }
+    }
+}
+
+fn time(mark: &Mark) -> String {
+    format!("{:+} ms", mark.ms)
+}
+
+fn step(mark: &Mark) -> String {
+    let name = mark.step.name();
+    if mark.times > 1 { format!("{name} ×{}", mark.times) } else { name.to_owned() }
+}
+
+impl Row<'_> {
+    fn render(&self, widths: Widths, paint: Paint) -> String {
+        match self {
+            Self::Event(lead, event) => {
+                let (name, id) = (paint.bold(&event.event_type), event.event_id);
+                format!("{}{name}  {}{}", paint.dim(lead), paint.dim(&id.to_string()), note(event, paint))
+            }
+            Self::Step(guide, mark) => {
+                let guide = paint.dim(&format!("{guide:<width$}", width = widths.guide));
+                let time = format!("{:>width$}", time(mark), width = widths.time);
+                let service = format!("{:<width$}", mark.service, width = widths.service);
+                let step = paint_step(mark.step, &format!("{:<width$}", step(mark), width = widths.step), paint);
+                let transaction = paint.dim(mark.transaction_id.as_deref().unwrap_or("-"));
+                format!("{guide} {time}  {service}  {step}  {transaction}{}", why(mark))
+            }
+        }
+    }
+}
+
+fn note(event: &Node, paint: Paint) -> String {
+    match event.causation_id {
+        Some(cause) if event.orphan => paint.yellow(&format!("  (its cause {cause} is not in these logs)")),
+        _ => String::new(),
+    }
+}
+
+fn paint_step(step: Step, text: &str, paint: Paint) -> String {
+    match step {
+        Step::Handled => paint.green(text),
+        Step::Parked => paint.yellow(text),
+        Step::Dead => paint.red(text),
+        Step::Recorded | Step::Published => text.to_owned(),
+        Step::AlreadyHandled => paint.dim(text),
+    }
+}
+
+fn why(mark: &Mark) -> String {
+    let Some(reason) = &mark.reason else { return String::new() };
+    format!("  ({reason}, attempt {})", mark.attempts.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::sample::{ONBOARDED, flow},
+        *,
+    };
+
+    #[test]
+    fn a_flow_is_readable() {
+        let retried =
+            "27 loyalty parked customer_created database_error 1\n28 loyalty parked customer_created database_error 2";
+        let text = render(&flow(&format!("{ONBOARDED}\n{retried}")), Paint::plain());
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_orphan_says_what_is_missing() {
+        let text = render(&flow("97 customer recorded customer_onboarded < welcome_email_sent"), Paint::plain());
+        assert!(text.contains("is not in these logs)"), "{text}");
+    }
+}
