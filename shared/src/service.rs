@@ -154,68 +154,82 @@ fn start(
     ops: TcpListener,
     shutdown: &CancellationToken,
 ) -> Tasks {
-    let Service { name, publishes, handlers, migrations, http: api, openapi, tasks: own } = service;
-    let topology = Topology { service: name, publishes: publishes.to_vec(), reacts_to: handlers.event_types() };
     let health = Health::default();
-    let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
-    let settings = RouterSettings { limits, settling: bus.settling(), ..RouterSettings::default() };
-    let time_limit = Duration::from_secs(u64::from(config.parked_hours) * 3600);
-
-    let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());
-    let redriver = Redriver::new(database.clone(), handlers.clone(), &limits, time_limit);
-    let subscriber = bus.subscriber(&topology);
-    let router = Router::new(database.clone(), topology, subscriber, handlers, health.clone(), settings);
-    let app = http::app(api, openapi, Span::current());
-    let operations = health::routes(health.clone(), database.clone());
-
-    let mut tasks = Tasks::new();
-    let mut spawn = |name, task: BoxFuture<'static, anyhow::Result<()>>| {
-        tasks.spawn(async move { (name, task.await) }.in_current_span());
-    };
-    let served = http::serve(http, app, shutdown.clone());
-    spawn("http", Box::pin(async { Ok(served.await?) }));
-    let served = http::serve(ops, operations, shutdown.clone());
-    spawn("operations", Box::pin(async { Ok(served.await?) }));
-    // What needs the tables waits for them; HTTP answers 503 meanwhile.
-    let tables = Tables { database, migrations, health, done: CancellationToken::new() };
-    let ready = tables.done.clone();
-    let migrating = tables.create(shutdown.clone());
-    spawn(
-        "migrations",
-        Box::pin(async {
-            migrating.await;
-            Ok(())
-        }),
-    );
-    let mut after_tables = |name, task: Task| {
-        let (ready, shutdown) = (ready.clone(), shutdown.clone());
-        spawn(
-            name,
-            Box::pin(async move {
-                let created = ready.cancelled();
-                tokio::select! {
-                    () = created => task(shutdown).await,
-                    () = shutdown.cancelled() => {}
-                }
-                Ok(())
-            }),
-        );
-    };
-    after_tables("relay", Box::new(|shutdown| Box::pin(relay.run(shutdown))));
-    after_tables("redriver", Box::new(|shutdown| Box::pin(redriver.run(shutdown))));
-    after_tables("router", Box::new(|shutdown| Box::pin(router.run(shutdown))));
-    for (name, task) in own {
-        after_tables(name, task);
+    let mut launch = Launch { tasks: Tasks::new(), created: CancellationToken::new(), shutdown: shutdown.clone() };
+    launch.messaging(&service, &database, bus, config, &health);
+    launch.serve("http", http, http::app(service.http, service.openapi, Span::current()));
+    launch.serve("operations", ops, health::routes(health.clone(), database.clone()));
+    for (name, task) in service.tasks {
+        launch.after_tables(name, task);
     }
+    let tables = Tables { database, migrations: service.migrations, health, created: launch.created.clone() };
+    let create = tables.create(shutdown.clone());
+    launch.spawn("migrations", async {
+        create.await;
+        Ok(())
+    });
     info!("started");
-    tasks
+    launch.tasks
+}
+
+/// The tasks of a service while they are being started.
+struct Launch {
+    tasks: Tasks,
+    /// Cancelled when the tables are there. HTTP answers 503 until then; everything else waits.
+    created: CancellationToken,
+    shutdown: CancellationToken,
+}
+
+impl Launch {
+    fn messaging(
+        &mut self,
+        service: &Service,
+        database: &Database,
+        bus: &dyn Bus,
+        config: &CommonConfig,
+        health: &Health,
+    ) {
+        let (handlers, publishes) = (service.handlers.clone(), service.publishes.to_vec());
+        let topology = Topology { service: service.name, publishes, reacts_to: handlers.event_types() };
+        let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
+        let settings = RouterSettings { limits, settling: bus.settling(), ..RouterSettings::default() };
+        let time_limit = Duration::from_hours(u64::from(config.parked_hours));
+
+        let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());
+        let redriver = Redriver::new(database.clone(), handlers.clone(), &limits, time_limit);
+        let subscriber = bus.subscriber(&topology);
+        let router = Router::new(database.clone(), topology, subscriber, handlers, health.clone(), settings);
+        self.after_tables("relay", Box::new(|shutdown| Box::pin(relay.run(shutdown))));
+        self.after_tables("redriver", Box::new(|shutdown| Box::pin(redriver.run(shutdown))));
+        self.after_tables("router", Box::new(|shutdown| Box::pin(router.run(shutdown))));
+    }
+
+    fn serve(&mut self, name: &'static str, listener: TcpListener, app: HttpRouter) {
+        let served = http::serve(listener, app, self.shutdown.clone());
+        self.spawn(name, async { Ok(served.await?) });
+    }
+
+    fn after_tables(&mut self, name: &'static str, task: Task) {
+        let (created, shutdown) = (self.created.clone(), self.shutdown.clone());
+        self.spawn(name, async move {
+            tokio::select! {
+                () = created.cancelled() => task(shutdown).await,
+                () = shutdown.cancelled() => {}
+            }
+            Ok(())
+        });
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, task.await) }.in_current_span());
+    }
 }
 
 struct Tables {
     database: Database,
     migrations: &'static Migrator,
     health: Health,
-    done: CancellationToken,
+    created: CancellationToken,
 }
 
 impl Tables {
@@ -232,7 +246,7 @@ impl Tables {
             }
         }
         self.health.set("tables", Condition::Up);
-        self.done.cancel();
+        self.created.cancel();
         shutdown.cancelled().await;
     }
 }

@@ -5,74 +5,29 @@
 //! from the queues, as if it had never arrived. Histories last as long as the process.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{Bus, BusError, Deliveries, Delivery, Message, Publisher, Subscriber, Topology};
 use crate::{event::EventType, history::Settling};
 
+mod state;
+
+use state::{State, Wait, lock};
+
 /// How long a batch may wait for its subscribers.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How many messages a history keeps.
-const HISTORY_LENGTH: usize = 100_000;
-
 /// A bus in memory. Copies are the same bus.
 #[derive(Clone, Default)]
 pub struct MemoryBus {
     state: Arc<Mutex<State>>,
     news: Arc<Notify>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Exchange → the queues bound to it.
-    exchanges: BTreeMap<String, HashSet<&'static str>>,
-    queues: HashMap<&'static str, Queue>,
-    histories: HashMap<&'static str, History>,
-    away: bool,
-}
-
-#[derive(Default)]
-struct Queue {
-    ready: VecDeque<Arc<Queued>>,
-    unsettled: BTreeMap<u64, Arc<Queued>>,
-    next_tag: u64,
-    /// The consumer that the queue serves: the last to come.
-    consumer: u64,
-}
-
-#[derive(Default)]
-struct History {
-    first: i64,
-    messages: VecDeque<Arc<Message>>,
-}
-
-/// A message in a queue, and the publisher that waits for it.
-struct Queued {
-    message: Arc<Message>,
-    redelivered: bool,
-    confirm: Arc<Mutex<Option<oneshot::Sender<()>>>>,
-}
-
-impl Queued {
-    fn is_given_up(&self) -> bool {
-        lock(&self.confirm).as_ref().is_some_and(oneshot::Sender::is_closed)
-    }
-
-    fn again(&self) -> Arc<Self> {
-        let Self { message, confirm, .. } = self;
-        Arc::new(Self { message: message.clone(), redelivered: true, confirm: confirm.clone() })
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MemoryBus {
@@ -103,29 +58,6 @@ impl MemoryBus {
     }
 }
 
-impl Queue {
-    /// Whatever is unsettled comes again, in its place; a new consumer number makes the old consumer stop.
-    fn requeue(&mut self) {
-        self.consumer += 1;
-        for (_, queued) in std::mem::take(&mut self.unsettled).into_iter().rev() {
-            self.ready.push_front(queued.again());
-        }
-    }
-
-    fn take(&mut self) -> Option<(u64, Arc<Queued>)> {
-        let queued = loop {
-            let queued = self.ready.pop_front()?;
-            if !queued.is_given_up() {
-                break queued;
-            }
-        };
-        let tag = self.next_tag;
-        self.next_tag += 1;
-        self.unsettled.insert(tag, queued.clone());
-        Some((tag, queued))
-    }
-}
-
 impl Bus for MemoryBus {
     fn publisher(&self, topology: &Topology) -> Box<dyn Publisher> {
         Box::new(MemoryPublisher { bus: self.clone(), topology: topology.clone() })
@@ -141,9 +73,6 @@ impl Bus for MemoryBus {
         Settling { grace: Duration::ZERO, idle: Duration::ZERO, ..Settling::default() }
     }
 }
-
-/// A published message, and the settling of each of its subscribers.
-type Wait = (Uuid, Vec<oneshot::Receiver<()>>);
 
 struct MemoryPublisher {
     bus: MemoryBus,
@@ -170,38 +99,6 @@ impl MemoryPublisher {
         drop(state);
         self.bus.news.notify_waiters();
         Ok(waits)
-    }
-}
-
-impl State {
-    fn route(&mut self, owner: &'static str, message: Message) -> Wait {
-        let message = Arc::new(message);
-        self.histories.entry(owner).or_default().push(message.clone());
-        let bound = self.exchanges.get(&message.exchange).cloned().unwrap_or_default();
-        let wait = bound.into_iter().map(|queue| {
-            let (confirm, settled) = oneshot::channel();
-            let confirm = Arc::new(Mutex::new(Some(confirm)));
-            let queued = Arc::new(Queued { message: message.clone(), redelivered: false, confirm });
-            self.queues.entry(queue).or_default().ready.push_back(queued);
-            settled
-        });
-        (message.id, wait.collect())
-    }
-}
-
-impl History {
-    fn push(&mut self, message: Arc<Message>) {
-        self.messages.push_back(message);
-        if self.messages.len() > HISTORY_LENGTH {
-            self.messages.pop_front();
-            self.first += 1;
-        }
-    }
-
-    fn get(&self, offset: i64) -> Option<(i64, Arc<Message>)> {
-        let offset = offset.max(self.first);
-        let message = self.messages.get(usize::try_from(offset - self.first).ok()?)?;
-        Some((offset, message.clone()))
     }
 }
 
