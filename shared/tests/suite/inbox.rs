@@ -1,21 +1,34 @@
 //! Once per service, many in one commit, and no message hurts its neighbours.
 
-use shared::events::CustomerId;
+use shared::events::{CustomerId, customer::CustomerOnboarded};
 use uuid::Uuid;
 
-use super::stage::{Stage, customer, envelope};
+use super::stage::{Stage, created, customer, envelope};
 
 #[tokio::test]
 async fn an_event_is_handled_once_however_often_it_comes() {
     let mut stage = Stage::new().await;
-    let (ada, id) = (customer(), Uuid::now_v7());
+    let (ada, onboarded, created_id) = (customer(), Uuid::now_v7(), Uuid::now_v7());
+    // One without a follow-up, whose unique id would catch a second handling too, and one with.
+    let event = CustomerOnboarded { customer_id: ada, onboarded_at: stage.owner.database.clock.now() };
     for _ in 0..3 {
-        stage.intruder.publish("customer_created", id, envelope(id, ada, "Ada")).await;
+        stage.intruder.publish("customer_onboarded", onboarded, envelope(onboarded, &event)).await;
+        stage.intruder.publish("customer_created", created_id, envelope(created_id, &created(ada, "Ada"))).await;
     }
-    assert_eq!(stage.effects().await, ["Ada"]);
+    assert_eq!(stage.effects().await, ["onboarded", "Ada"]);
     let followed: i64 =
         sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&stage.reader.database.pool).await.unwrap();
     assert_eq!(followed, 1, "the follow-up is published once as well");
+}
+
+#[tokio::test]
+async fn the_same_event_twice_in_one_batch_is_handled_once() {
+    let mut stage = Stage::new().await;
+    let event = CustomerOnboarded { customer_id: customer(), onboarded_at: stage.owner.database.clock.now() };
+    let id = Uuid::now_v7();
+    let twice = vec![("customer_onboarded", id, envelope(id, &event)); 2];
+    stage.intruder.publish_all(twice).await;
+    assert_eq!(stage.effects().await, ["onboarded"]);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn a_dead_message_blocks_its_customer_and_nobody_else() {
 async fn what_is_no_event_is_dead_and_blocks_nobody() {
     let mut stage = Stage::new().await;
     let ada = customer();
-    let mut other_type = envelope(Uuid::now_v7(), ada, "forged");
+    let mut other_type = envelope(Uuid::now_v7(), &created(ada, "forged"));
     other_type = String::from_utf8(other_type).unwrap().replace("customer_created", "customer_deleted").into_bytes();
     stage.intruder.publish("customer_created", Uuid::now_v7(), b"no JSON".to_vec()).await;
     stage.intruder.publish("customer_created", Uuid::now_v7(), b"{\"specversion\":\"1.0\"}".to_vec()).await;
@@ -95,9 +95,9 @@ async fn parking_what_somebody_has_handled_does_nothing() {
     let mut stage = Stage::new().await;
     let ada = customer();
     let id = Uuid::now_v7();
-    stage.intruder.publish("customer_created", id, envelope(id, ada, "Ada")).await;
+    stage.intruder.publish("customer_created", id, envelope(id, &created(ada, "Ada"))).await;
     // The same id comes again with a body that fails: it is a duplicate before it is a failure.
-    stage.intruder.publish("customer_created", id, envelope(id, ada, "permanent")).await;
+    stage.intruder.publish("customer_created", id, envelope(id, &created(ada, "permanent"))).await;
     assert_eq!(stage.effects().await, ["Ada"]);
     assert!(stage.parked().await.is_empty());
 }

@@ -1,14 +1,17 @@
 //! A small fleet: `owner` publishes `customer_created`, `reader` writes down what it handles.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use shared::{
     bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
     database::Database,
-    event::{Envelope, Event, EventMeta, EventType, Recorded},
+    event::{Envelope, Event, EventMeta, Recorded},
     events::{
         CustomerId, Personal,
         customer::{self, CustomerCreated, CustomerOnboarded},
@@ -179,18 +182,27 @@ impl Intruder {
 
     /// Publishes `body` to `exchange` and waits until everybody has settled it.
     pub async fn publish(&mut self, exchange: &str, id: Uuid, body: Vec<u8>) {
-        let (correlation_id, trace) = (id, TraceContext::default());
-        let message = Message { id, exchange: exchange.into(), correlation_id, timestamp: 0, trace, body };
-        assert_eq!(self.publisher.publish(vec![message]).await.unwrap().len(), 1);
+        self.publish_all(vec![(exchange, id, body)]).await;
+    }
+
+    /// The same for several at once, so that they are buffered together.
+    pub async fn publish_all(&mut self, messages: Vec<(&str, Uuid, Vec<u8>)>) {
+        let ids: HashSet<_> = messages.iter().map(|(_, id, _)| *id).collect();
+        let message = |(exchange, id, body): (&str, Uuid, Vec<u8>)| {
+            let (correlation_id, trace) = (id, TraceContext::default());
+            Message { id, exchange: exchange.to_owned(), correlation_id, timestamp: 0, trace, body }
+        };
+        let batch = messages.into_iter().map(message).collect();
+        assert_eq!(self.publisher.publish(batch).await.unwrap(), ids);
     }
 }
 
-/// A well-formed `customer_created` as the owner would send it.
-pub fn envelope(id: Uuid, customer: CustomerId, name: &str) -> Vec<u8> {
-    let event_type = EventType::of::<CustomerCreated>().name.to_owned();
-    let meta = EventMeta { id, event_type, customer_id: customer, correlation_id: id, causation_id: None };
-    let data = serde_json::value::to_raw_value(&created(customer, name)).unwrap();
+/// `event` as its owner would send it, under `id`.
+pub fn envelope<E: Event>(id: Uuid, event: &E) -> Vec<u8> {
+    let (event_type, customer_id) = (E::TYPE.to_owned(), event.customer_id());
+    let meta = EventMeta { id, event_type, customer_id, correlation_id: id, causation_id: None };
+    let data = serde_json::value::to_raw_value(event).unwrap();
     let time = "2026-11-20T19:45:00Z".parse().unwrap();
     let recorded = Recorded { meta, version: 1, time, sequence: 1, data };
-    serde_json::to_vec(&Envelope::new("customer", recorded, TraceContext::default())).unwrap()
+    serde_json::to_vec(&Envelope::new(E::OWNER, recorded, TraceContext::default())).unwrap()
 }
