@@ -103,4 +103,7 @@ async fn a_replay_after_the_inbox_was_purged_books_nothing_again() {
     settle(&mut [&mut stage.customer, &mut stage.loyalty]).await;
     assert_eq!(stage.ledger(ada).await, [100]);
     assert_eq!(stage.published().await.len(), 1);
+    let parked: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM parked").fetch_one(&stage.loyalty.database.pool).await.unwrap();
+    assert_eq!(parked, 0, "it is no failure either");
 }
