@@ -63,7 +63,11 @@ impl Router {
                     self.handle_queued(session, first, shutdown).await?;
                     continue;
                 }
-                Next::History(reading, Some(first)) => self.handle_history(session, reading, first, shutdown).await?,
+                Next::History(reading, Some(first)) => {
+                    self.handle_history(session, reading, first, shutdown).await?;
+                    // The first that is ready is taken: whoever had a turn is asked last.
+                    session.readings.rotate_left(reading + 1);
+                }
                 Next::Queue(None) | Next::History(_, None) => return Err(SessionError::ChannelClosed),
                 Next::ShuttingDown => return Err(SessionError::ShuttingDown),
                 Next::Tick => {}

@@ -86,6 +86,7 @@ impl Handler<CustomerCreated> for WriteDown {
             "permanent" => Err(HandlerError::Permanent(anyhow::anyhow!("never"))),
             "panic" => panic!("a handler's panic"),
             "slow" => {
+                // Counted before it hangs, for ever or until the process ends.
                 self.slow.fetch_add(1, Ordering::SeqCst);
                 std::future::pending().await
             }
