@@ -58,5 +58,6 @@ CREATE TABLE history (
     owner         text    PRIMARY KEY,
     next_offset   bigint  NOT NULL,
     last_event_id uuid,                             -- at next_offset - 1: tells a younger stream from the same one
+    begun         integer NOT NULL,                 -- how often a reading has begun since one last got on
     caught_up     boolean NOT NULL
 );

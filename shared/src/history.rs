@@ -30,9 +30,8 @@ pub(crate) struct Progress {
     pub next_offset: i64,
     pub last_event_id: Option<Uuid>,
     pub caught_up: bool,
-    /// Nobody has read it before.
-    #[sqlx(skip)]
-    pub is_new: bool,
+    /// How often a reading has begun, this one included, since one last got on.
+    pub begun: i32,
 }
 
 /// Held while a replica catches up, so that another waits instead of reading the same. Only to save work: the inbox
@@ -72,27 +71,22 @@ pub(crate) async fn begin(
     queue_existed: bool,
 ) -> Result<Progress, sqlx::Error> {
     let mut tx = database.begin().await?;
-    let inserted = sqlx::query(
-        "INSERT INTO history (owner, next_offset, caught_up) VALUES ($1, 0, false) ON CONFLICT (owner) DO NOTHING",
-    )
-    .bind(owner)
-    .execute(tx.sql())
-    .await?;
-    let progress: Progress = sqlx::query_as(
-        "UPDATE history SET caught_up = caught_up AND $2 WHERE owner = $1
-         RETURNING next_offset, last_event_id, caught_up",
+    let progress = sqlx::query_as(
+        "INSERT INTO history AS known (owner, next_offset, begun, caught_up) VALUES ($1, 0, 1, false)
+         ON CONFLICT (owner) DO UPDATE SET begun = known.begun + 1, caught_up = known.caught_up AND $2
+         RETURNING next_offset, last_event_id, begun, caught_up",
     )
     .bind(owner)
     .bind(queue_existed)
     .fetch_one(tx.sql())
     .await?;
     tx.commit().await?;
-    Ok(Progress { is_new: inserted.rows_affected() == 1, ..progress })
+    Ok(progress)
 }
 
 /// Moves the cursor, in the caller's transaction.
 pub(crate) async fn advance(sql: &mut PgConnection, cursor: &Cursor) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE history SET next_offset = $2, last_event_id = $3 WHERE owner = $1")
+    sqlx::query("UPDATE history SET next_offset = $2, last_event_id = $3, begun = 0 WHERE owner = $1")
         .bind(cursor.owner)
         .bind(cursor.next_offset)
         .bind(cursor.last_event_id)
@@ -101,10 +95,13 @@ pub(crate) async fn advance(sql: &mut PgConnection, cursor: &Cursor) -> Result<(
     Ok(())
 }
 
-/// From here on the service's queue has everything that this owner publishes.
-pub(crate) async fn mark_caught_up(database: &Database, owner: &str) -> Result<(), sqlx::Error> {
+/// The history was read to its end: from here on the service's queue has everything that this owner publishes.
+pub(crate) async fn finish(database: &Database, owner: &str) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
-    sqlx::query("UPDATE history SET caught_up = true WHERE owner = $1").bind(owner).execute(tx.sql()).await?;
+    sqlx::query("UPDATE history SET caught_up = true, begun = 0 WHERE owner = $1")
+        .bind(owner)
+        .execute(tx.sql())
+        .await?;
     tx.commit().await
 }
 

@@ -20,8 +20,8 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 pub(crate) struct Reading {
     pub cursor: Cursor,
     pub caught_up: bool,
-    /// The first messages that are missing when a reading begins again may be what ended the last one: they run alone,
-    /// and are counted like those that a queue delivers again.
+    /// If the last reading did not get on, what is missing first may be what ended it: so many messages run alone, and
+    /// are counted like those that a queue delivers again.
     pub suspicious: usize,
     settling: Settling,
     stream: Option<Box<dyn Deliveries>>,
@@ -45,7 +45,7 @@ impl Reading {
     pub fn new(owner: &'static str, progress: &Progress, settling: Settling) -> Self {
         let cursor = Cursor { owner, next_offset: progress.next_offset, last_event_id: progress.last_event_id };
         Self {
-            suspicious: if progress.is_new { 0 } else { MAX_BATCH },
+            suspicious: if progress.begun > 1 { MAX_BATCH } else { 0 },
             caught_up: progress.caught_up,
             unproven: cursor.next_offset > 0,
             cursor,

@@ -244,9 +244,7 @@ impl Router {
         session.next_reconciliation = Instant::now() + self.settings.settling.every;
         for mut reading in session.readings.drain(..) {
             reading.close().await;
-            if !reading.caught_up {
-                history::mark_caught_up(&self.database, reading.cursor.owner).await?;
-            }
+            history::finish(&self.database, reading.cursor.owner).await?;
         }
         if session.queue.is_none() {
             info!("caught up: consuming the queue");
