@@ -1,1 +1,40 @@
-//! .
+//! The fleet as the outside sees it: HTTP, the mailbox, logs; and with an operator's rights the broker and the database.
+//!
+//! ```text
+//!   api ──────► customer  email  loyalty ──► logs
+//!                   │       │       │
+//!   database ◄──────┴───────┴───────┤   broker (histories, copies, poison)
+//!   mailbox ◄── SMTP                │
+//!   jaeger  ◄── OTLP ───────────────┘
+//! ```
+//!
+//! Two suites stand on it. `tests/fleet.rs` asks a running fleet, wherever it runs, what it promises its users.
+//! `tests/faults.rs` owns a fleet of real processes and breaks it. Neither knows what a service is made of: this crate
+//! does not depend on `shared`.
+
+pub mod api;
+pub mod broker;
+pub mod database;
+pub mod eventually;
+pub mod load;
+pub mod logs;
+pub mod mailbox;
+
+/// The three services.
+pub const SERVICES: [&str; 3] = ["customer", "email", "loyalty"];
+
+/// Every event with an exchange, with its owner and who reacts to it: the table of the dance.
+pub const EVENTS: [(&str, &str, &[&str]); 7] = [
+    ("customer_created", "customer", &["email", "loyalty"]),
+    ("welcome_email_sent", "email", &["customer"]),
+    ("welcome_email_failed", "email", &["customer"]),
+    ("status_points_added", "loyalty", &["customer"]),
+    ("customer_onboarded", "customer", &[]),
+    ("customer_deactivated", "customer", &["email", "loyalty"]),
+    ("status_points_revoked", "loyalty", &[]),
+];
+
+/// The services that react to an event.
+pub fn subscribers(event_type: &str) -> &'static [&'static str] {
+    EVENTS.iter().find(|(name, ..)| *name == event_type).map_or(&[], |(_, _, services)| services)
+}

@@ -1,0 +1,90 @@
+//! What a mail server may answer, and what becomes of the customer.
+
+use anyhow::ensure;
+use e2e::{api::address, eventually::eventually};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::harness::Fleet;
+
+#[tokio::test]
+async fn an_address_that_the_mail_server_refuses_ends_deactivated_with_its_points_revoked() -> anyhow::Result<()> {
+    let fleet = Fleet::start().await?;
+    for domain in ["refused.test", "bare550.test"] {
+        let email = address(domain);
+        let registration = fleet.api.register(&email).await?;
+        let customer = fleet.api.until_status(registration.customer_id, "deactivated").await?;
+        ensure!(customer["onboarding"]["welcome_email"] == "failed", "{customer}");
+        ensure!(customer["onboarding"]["onboarded_at"].is_null(), "{customer}");
+
+        fleet.database.until_quiescent().await?;
+        let ledger = fleet.api.ledger(registration.customer_id).await?;
+        ensure!(ledger == [100, -100], "the ledger of {domain} is {ledger:?}");
+        ensure!(fleet.api.account(registration.customer_id).await?["points"] == 0, "points are left");
+        ensure!(fleet.mailbox.to(&email).await?.is_empty(), "a refused mail arrived");
+
+        let again = fleet.api.register(&email).await?;
+        ensure!(again.customer_id != registration.customer_id, "a deactivated customer holds the address");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refusal_by_policy_is_the_operator_s_problem_and_deactivates_nobody() -> anyhow::Result<()> {
+    let fleet = Fleet::start().await?;
+    for domain in ["policy.test", "policy-rcpt.test"] {
+        let registration = fleet.api.register(&address(domain)).await?;
+        let mail = until_mail(&fleet, registration.customer_id, |mail| mail["attempts"] == 1).await?;
+        ensure!(mail["state"] == "queued", "{mail}");
+        let refusal = "SELECT last_reply IS NOT NULL FROM email.mails WHERE event_id =";
+        eventually("the reply is kept", || async {
+            let kept = fleet.database.value(&format!("{refusal} '{}'", registration.event_id)).await?;
+            ensure!(kept == true, "not yet");
+            Ok(())
+        })
+        .await?;
+        let customer = fleet.api.customer(registration.customer_id).await?;
+        ensure!(customer["status"] == "registered", "{customer}");
+        ensure!(customer["onboarding"]["welcome_email"] == "pending", "{customer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_busy_mail_server_is_asked_again_until_it_takes_the_mail() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start().await?;
+    let registration = fleet.api.register(&address("busy.test")).await?;
+    fleet.ensure_all_onboarded(std::slice::from_ref(&registration)).await?;
+    let mail = until_mail(&fleet, registration.customer_id, |mail| mail["state"] == "sent").await?;
+    ensure!(mail["attempts"] == 3, "{mail}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mail_whose_acceptance_was_lost_goes_out_again_under_the_same_message_id() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start().await?;
+    let registration = fleet.api.register(&address("hang.test")).await?;
+    fleet.ensure_all_onboarded(std::slice::from_ref(&registration)).await?;
+    let copies = fleet.mailbox.to(&registration.email).await?;
+    ensure!(copies.len() == 2, "the server hung once, so two copies were expected: {copies:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn mails_wait_for_a_mail_server_that_is_away() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start().await?;
+    fleet.sink.kill().await?;
+    let registration = fleet.api.register(&address("example.com")).await?;
+    until_mail(&fleet, registration.customer_id, |mail| mail["attempts"].as_i64() >= Some(2)).await?;
+    fleet.sink.start()?;
+    fleet.ensure_all_onboarded(std::slice::from_ref(&registration)).await
+}
+
+async fn until_mail(fleet: &Fleet, customer_id: Uuid, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    eventually("the mail is as it should be", || async {
+        let mails = fleet.api.emails(customer_id).await?;
+        ensure!(mails.len() == 1 && wanted(&mails[0]), "{mails:?}");
+        Ok(mails[0].clone())
+    })
+    .await
+}
