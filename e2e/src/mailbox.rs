@@ -34,7 +34,7 @@ pub struct Mail {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Recipient {
     #[serde(rename = "Name")]
-    pub name: String,
+    pub name: Option<String>,
     #[serde(rename = "Address")]
     pub address: String,
 }
@@ -93,12 +93,6 @@ impl Mailbox {
     pub async fn raw(&self, mail: &Mail) -> anyhow::Result<String> {
         let url = format!("{}/api/v1/message/{}/raw", self.url, mail.id);
         Ok(self.client.get(url).send().await?.error_for_status()?.text().await?)
-    }
-
-    /// Whether this is Mailpit itself, which takes mail to every address.
-    pub async fn is_mailpit(&self) -> anyhow::Result<bool> {
-        let answer = self.client.get(format!("{}/api/v1/info", self.url)).send().await?;
-        Ok(answer.status().is_success())
     }
 
     async fn list(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Vec<Mail>> {

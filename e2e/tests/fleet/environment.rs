@@ -2,12 +2,15 @@
 
 use std::{env, io::Write};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use e2e::{
     api::{Api, Urls},
+    eventually::eventually,
     logs::Logs,
     mailbox::Mailbox,
 };
+use serde_json::Value;
+use uuid::Uuid;
 
 /// The URL in an environment variable.
 fn url(name: &str) -> anyhow::Result<String> {
@@ -36,6 +39,16 @@ pub fn logs() -> Option<Logs> {
 /// Jaeger's API, if there is a Jaeger.
 pub fn jaeger() -> Option<String> {
     env::var("JAEGER_URL").ok()
+}
+
+/// Waits until the customer is onboarded or deactivated, and gives the customer.
+pub async fn until_settled(api: &Api, id: Uuid) -> anyhow::Result<Value> {
+    eventually(&format!("customer {id} is onboarded or deactivated"), || async {
+        let customer = api.customer(id).await?;
+        ensure!(customer["status"] != "registered", "{customer}");
+        Ok(customer)
+    })
+    .await
 }
 
 /// Says why a test does nothing, past the test harness, which shows only the words of tests that fail.

@@ -19,7 +19,7 @@ async fn a_body_that_is_no_registration_is_refused_as_what_it_is() -> anyhow::Re
     for (what, content_type, body, status) in [
         ("no JSON", "application/json", "{".to_owned(), 400),
         ("nothing", "application/json", String::new(), 400),
-        ("no UTF-8 escapes", "application/json", r#"{"email": "\ud800"}"#.to_owned(), 400),
+        ("half a surrogate pair", "application/json", r#"{"email": "\ud800"}"#.to_owned(), 400),
         ("an array", "application/json", format!("[{}]", good()), 422),
         ("a text", "application/json", r#""ada@example.com""#.to_owned(), 422),
         ("over 64 KiB", "application/json", too_large, 413),
