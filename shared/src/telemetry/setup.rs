@@ -8,9 +8,13 @@ use opentelemetry_sdk::{
     Resource,
     trace::{Sampler, SdkTracerProvider},
 };
-use tracing::{Subscriber, error};
+use tracing::{Metadata, Subscriber, error};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use super::{
@@ -70,7 +74,8 @@ impl Telemetry {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_filter(EnvFilter::new(EXPORTED));
+            // Log lines stay in the log: as events of their spans they would be kept and sent a second time.
+            .with_filter(EnvFilter::new(EXPORTED).and(filter_fn(is_span)));
         Registry::default()
             .with(exported)
             .with(SpanFields)
@@ -86,6 +91,10 @@ impl Telemetry {
         // Failing here means that the backend is away, which was said already.
         let _ = self.provider.shutdown_with_timeout(Duration::from_secs(2));
     }
+}
+
+fn is_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span()
 }
 
 fn lines<S>(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
