@@ -95,6 +95,8 @@ kill_rabbitmq() {
 }
 
 rabbitmqctl() (
+  # It would start an epmd that nobody here knows.
+  runs rabbitmq || die "RabbitMQ does not run"
   rabbitmq_ports
   rabbitmq_environment
   "$(rabbitmq_bin)/rabbitmqctl" --quiet "$@"
