@@ -58,7 +58,7 @@ fn member(
     let service = build(&database)?;
     let bus: Arc<dyn Bus> = match bus {
         BusKind::Memory => Arc::new(memory.clone()),
-        BusKind::Rabbitmq => Arc::new(RabbitMq::new(config.amqp_url.clone())?),
+        BusKind::Rabbitmq => Arc::new(RabbitMq::new(config.amqp_url.clone(), config.retention.history_days)?),
     };
     Ok(Member { service, database, bus, config })
 }

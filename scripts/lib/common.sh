@@ -219,6 +219,8 @@ load_secrets() {
     done >"$file.new" && echo "ERLANG_COOKIE=$(random)" >>"$file.new")
     mv "$file.new" "$file"
   fi
+  # A folder from before there was one.
+  grep -q '^ADMIN_TOKEN=' "$file" || echo "ADMIN_TOKEN=$(random)" >>"$file"
   # shellcheck source=/dev/null
   source "$file"
 }

@@ -25,6 +25,7 @@ service_settings() {
   echo "AMQP_URL=$(amqp_url "$1" /pasdetrois)"
   echo "HTTP_ADDR=127.0.0.1:${!port}"
   echo "OPS_ADDR=127.0.0.1:${!ops}"
+  echo "ADMIN_TOKEN=$ADMIN_TOKEN"
   echo "LOG_FORMAT=json"
   if [[ $1 == email ]]; then
     echo "SMTP_URL=smtp://127.0.0.1:$SMTP_PORT"

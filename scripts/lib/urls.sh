@@ -35,4 +35,5 @@ service_urls() {
   echo "MAIL_URL=http://127.0.0.1:$MAIL_PORT"
   echo "SMTP_URL=smtp://127.0.0.1:$SMTP_PORT"
   echo "LOGS_DIR=$LOGS"
+  echo "ADMIN_TOKEN=$ADMIN_TOKEN"
 }

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -94,6 +95,8 @@ pub struct Delivery {
     pub redelivered: bool,
     /// Its position in a history; `None` in a queue.
     pub offset: Option<i64>,
+    /// Why the broker gave it up, if it did.
+    pub given_up: Option<String>,
     /// The payload.
     pub body: Vec<u8>,
     settle: Settle,
@@ -142,6 +145,17 @@ pub trait Publisher: Send {
     fn publish(&mut self, batch: Vec<Message>) -> BoxFuture<'_, Result<HashSet<Uuid>, BusError>>;
 }
 
+/// Where to begin to read a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryFrom {
+    /// At this offset, or at the first that is still there.
+    Offset(i64),
+    /// At what arrived at this time, or somewhat earlier.
+    Time(Timestamp),
+    /// Shortly before the end.
+    Last,
+}
+
 /// Receives what the service reacts to.
 pub trait Subscriber: Send + Sync {
     /// Whether the service's queue is there already.
@@ -153,11 +167,14 @@ pub trait Subscriber: Send + Sync {
     /// Begins to consume the queue.
     fn consume(&mut self) -> BoxFuture<'_, Result<Box<dyn Deliveries>, BusError>>;
 
-    /// Reads the history of `owner` from `offset` on, as far back as it goes; `None` if there is no such history yet.
+    /// Receives what the broker gave up on instead of delivering it once more; `None` if this bus never gives up.
+    fn dead_letters(&mut self) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>>;
+
+    /// Reads the history of `owner`, as far back as it goes; `None` if there is no such history yet.
     fn read_history(
         &mut self,
         owner: &'static str,
-        offset: i64,
+        from: HistoryFrom,
     ) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>>;
 
     /// Leaves the bus: whatever is not settled comes again.

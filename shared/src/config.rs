@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use secrecy::SecretString;
 
-use crate::telemetry::TelemetryConfig;
+use crate::{retention::Retention, telemetry::TelemetryConfig};
 
 /// What every service can be told.
 #[derive(Clone, Debug, Args)]
@@ -22,7 +22,7 @@ pub struct CommonConfig {
     /// Where the public HTTP API listens.
     #[arg(long, env)]
     pub http_addr: SocketAddr,
-    /// Where the operations port listens: health. Not for the public.
+    /// Where the operations port listens: health, administration. Not for the public.
     #[arg(long, env)]
     pub ops_addr: SocketAddr,
     /// How many batches of messages are handled per second at most; no limit if not set.
@@ -31,6 +31,15 @@ pub struct CommonConfig {
     /// For how many hours a message that fails is tried again before it is dead.
     #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
     pub parked_hours: u32,
+    /// Whoever bears this token may use the paths under /admin; without one they answer 403.
+    #[arg(long, env, hide_env_values = true)]
+    pub admin_token: Option<SecretString>,
+    /// Build the state from the histories at a first start without mails and follow-ups: for a lost database.
+    #[arg(long, env)]
+    pub mute_catch_up: bool,
+    /// What is kept for how long.
+    #[command(flatten)]
+    pub retention: Retention,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,

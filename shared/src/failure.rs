@@ -46,6 +46,9 @@ pub enum Failure {
     /// Its handling began twice and the process died both times.
     #[error("the process died twice while handling it")]
     KillsTheProcess,
+    /// The broker has delivered it too often, and says why it gave up.
+    #[error("the broker gave it up: {0}")]
+    GivenUpByBroker(String),
     /// The handler's own error.
     #[error("handler failed: {0}")]
     Handler(#[source] HandlerError),
@@ -62,6 +65,7 @@ impl Failure {
             Self::Undecodable(_) => "undecodable",
             Self::NoHandler => "no_handler",
             Self::KillsTheProcess => "kills_the_process",
+            Self::GivenUpByBroker(_) => "given_up_by_broker",
             Self::Handler(HandlerError::Database(_)) => "database_error",
             Self::Handler(HandlerError::Publish(_)) => "publish_error",
             Self::Handler(HandlerError::Transient(_)) => "handler_transient",
@@ -72,7 +76,7 @@ impl Failure {
     /// Another attempt can't help: dead at once.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Undecodable(_) | Self::NoHandler | Self::KillsTheProcess => true,
+            Self::Undecodable(_) | Self::NoHandler | Self::KillsTheProcess | Self::GivenUpByBroker(_) => true,
             Self::Handler(error) => matches!(error, HandlerError::Permanent(_) | HandlerError::Publish(_)),
             _ => false,
         }

@@ -52,6 +52,12 @@ impl Handlers {
         tx.answer(envelope.meta());
         handler.handle(tx, envelope).await
     }
+
+    /// Whether `envelope` is an event that a handler here could take, without handing it over.
+    pub fn check(&self, envelope: &Envelope) -> Result<(), Failure> {
+        let (_, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
+        handler.check(envelope)
+    }
 }
 
 impl fmt::Debug for Handlers {
@@ -61,6 +67,7 @@ impl fmt::Debug for Handlers {
 }
 
 trait AnyHandler: Send + Sync {
+    fn check(&self, envelope: &Envelope) -> Result<(), Failure>;
     fn handle<'a>(&'a self, tx: &'a mut UnitOfWork, envelope: &'a Envelope) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
@@ -72,12 +79,20 @@ struct Typed<H, E> {
 impl<E: Event, H: Handler<E>> AnyHandler for Typed<H, E> {
     fn handle<'a>(&'a self, tx: &'a mut UnitOfWork, envelope: &'a Envelope) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let event: E =
-                serde_json::from_str(envelope.data.get()).map_err(|e| Failure::Undecodable(e.to_string()))?;
-            if event.customer_id() != envelope.subject {
-                return Err(Failure::Undecodable("data and subject name different customers".into()));
-            }
+            let event: E = parse(envelope)?;
             Ok(self.handler.handle(tx, &event).await?)
         })
     }
+
+    fn check(&self, envelope: &Envelope) -> Result<(), Failure> {
+        parse::<E>(envelope).map(drop)
+    }
+}
+
+fn parse<E: Event>(envelope: &Envelope) -> Result<E, Failure> {
+    let event: E = serde_json::from_str(envelope.data.get()).map_err(|e| Failure::Undecodable(e.to_string()))?;
+    if event.customer_id() != envelope.subject {
+        return Err(Failure::Undecodable("data and subject name different customers".into()));
+    }
+    Ok(event)
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::database::Database;
 
 pub(crate) mod reading;
+pub mod replay;
 
 /// How far a history has been read; written in the transaction of the batch that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]

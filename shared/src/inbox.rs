@@ -158,6 +158,7 @@ pub(crate) async fn handle_in_span(
     message: &Incoming,
     envelope: &Envelope,
 ) -> Result<Option<Uuid>, Failure> {
+    tx.mute(message.muted);
     handlers.handle(tx, envelope).instrument(message.span.clone()).await?;
     Ok(tx.made_first())
 }

@@ -21,6 +21,7 @@
 
 #![warn(missing_docs)]
 
+pub mod admin;
 pub mod bus;
 pub mod clock;
 pub mod config;
@@ -37,6 +38,7 @@ pub mod middleware;
 pub mod outbox;
 pub mod parked;
 pub mod problem;
+pub mod retention;
 pub mod router;
 pub mod service;
 pub mod suspects;

@@ -1,11 +1,25 @@
 //! The outbox: events that are committed and not yet confirmed by the broker.
 
+use jiff::Timestamp;
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::unit_of_work::PendingEvent;
+use crate::{
+    database::Database,
+    parked::audit::{self, Action, Operator},
+    unit_of_work::PendingEvent,
+};
 
 pub mod relay;
+
+/// The advisory lock between relays and [`republish`]. A lock is the database's; the schema's number tells services apart.
+macro_rules! gate {
+    () => {
+        "hashtext('pas-de-trois outbox'), \
+         (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema())"
+    };
+}
 
 /// Writes all events of a transaction, as its last statements before COMMIT.
 ///
@@ -64,6 +78,38 @@ async fn insert_rows(transaction: &mut PgConnection, events: &[PendingEvent]) ->
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Sets what was published at `from` or later back to unpublished, so that the relay sends it again under its ids; gives
+/// how many events. For a broker that has lost what it had.
+///
+/// All rows in one transaction, while no relay claims: otherwise a customer's next event could be published between two
+/// of its earlier ones.
+pub async fn republish(database: &Database, from: Timestamp, operator: &Operator) -> Result<u64, sqlx::Error> {
+    let mut tx = database.begin().await?;
+    // However many they are; and a turn of the relay that has begun is waited for.
+    sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'").execute(tx.sql()).await?;
+    sqlx::query(concat!("SELECT pg_advisory_xact_lock(", gate!(), ")")).execute(tx.sql()).await?;
+    let rows = sqlx::query(
+        "UPDATE outbox SET published_at = NULL, attempts = 0, next_attempt_at = NULL WHERE published_at >= $1",
+    )
+    .bind(jiff_sqlx::Timestamp::from(from))
+    .execute(tx.sql())
+    .await?
+    .rows_affected();
+    let after = json!({ "from": from, "republished": rows });
+    let action = Action { event_id: None, name: "republish", reason: None, before: json!(null), after };
+    audit::write(&mut tx, operator, action).await?;
+    tx.commit().await?;
+    database.committed().notify_one();
+    Ok(rows)
+}
+
+/// Whether a relay may claim in this transaction; `false` while [`republish`] is at work.
+///
+/// A statement of its own: what it waits out must be committed before the claim takes its snapshot.
+pub(crate) async fn may_claim(transaction: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(concat!("SELECT pg_try_advisory_xact_lock_shared(", gate!(), ")")).fetch_one(transaction).await
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
+pub mod audit;
+pub mod dead_letters;
+pub mod hospital;
 pub mod redrive;
 
 /// The delay before the second attempt; it doubles with each further one.
@@ -27,9 +30,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// The longest delay between attempts.
 const LONGEST_DELAY: Duration = Duration::from_hours(1);
 
-/// When attempt number `attempts + 1` is due: doubling, with jitter so that a crowd does not come back as one.
-pub(crate) fn delay(attempts: i32) -> Duration {
-    let doubled = FIRST_DELAY.saturating_mul(1 << attempts.saturating_sub(1).clamp(0, 20));
+/// How long after `tries` attempts the next is due: doubling, with jitter so that a crowd does not come back as one.
+pub(crate) fn delay(tries: i32) -> Duration {
+    let doubled = FIRST_DELAY.saturating_mul(1 << tries.saturating_sub(1).clamp(0, 20));
     doubled.min(LONGEST_DELAY).mul_f64(0.75 + 0.5 * fastrand::f64())
 }
 
@@ -74,16 +77,18 @@ struct Row {
 async fn insert(tx: &mut UnitOfWork, message: &Incoming, row: Row) -> Result<(), sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
     sqlx::query(
-        "INSERT INTO parked (event_id, event_type, key, state, body, reason, error, attempts, parked_at, next_attempt_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO parked (event_id, event_type, key, state, body, muted, reason, error, attempts, tries, parked_at, \
+                             tried_since, next_attempt_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $10, $11)",
     )
     .bind(message.id)
     .bind(&message.exchange)
     .bind(row.key)
     .bind(row.state)
     .bind(&message.body[..])
+    .bind(message.muted)
     .bind(row.reason)
-    .bind(row.error)
+    .bind(&row.error)
     .bind(row.attempts)
     .bind(now)
     .bind(row.next_attempt_at.map(jiff_sqlx::Timestamp::from))
@@ -111,10 +116,25 @@ pub async fn park(database: &Database, message: &Incoming, failure: &Failure) ->
         next_attempt_at: (!dead).then(|| tx.now() + delay(1)),
     };
     insert(&mut tx, message, row).await?;
+    note_attempt(&mut tx, message.id, 1, failure).await?;
     suspects::clear(tx.sql(), &[message.id]).await?;
     tx.commit().await?;
     message.span.in_scope(|| log(dead, message, failure.class(), 1));
     database.parked().notify_one();
+    Ok(())
+}
+
+/// Adds an attempt that failed to the message's record.
+async fn note_attempt(tx: &mut UnitOfWork, id: Uuid, number: i32, failure: &Failure) -> Result<(), sqlx::Error> {
+    let now = jiff_sqlx::Timestamp::from(tx.now());
+    sqlx::query("INSERT INTO attempts (event_id, number, at, reason, error) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(number)
+        .bind(now)
+        .bind(failure.class())
+        .bind(describe(failure))
+        .execute(tx.sql())
+        .await?;
     Ok(())
 }
 

@@ -41,6 +41,8 @@ pub struct Incoming {
     pub exchange: String,
     /// It was delivered before and not settled.
     pub redelivered: bool,
+    /// To be handled without mails and follow-ups: it comes from a muted replay.
+    pub muted: bool,
     /// As it was delivered.
     pub body: Arc<[u8]>,
     /// The span of the current attempt.
@@ -60,6 +62,7 @@ impl Incoming {
             id,
             exchange: delivery.exchange.clone(),
             redelivered: delivery.redelivered,
+            muted: false,
             body: body.into(),
             span: Span::none(),
             envelope: Arc::new(envelope),
@@ -69,7 +72,7 @@ impl Incoming {
     /// A message that was kept in `parked`.
     pub(crate) fn stored(id: Uuid, exchange: String, body: Vec<u8>) -> Self {
         let envelope = Arc::new(decode(&exchange, &body));
-        Self { id, exchange, redelivered: false, body: body.into(), span: Span::none(), envelope }
+        Self { id, exchange, redelivered: false, muted: false, body: body.into(), span: Span::none(), envelope }
     }
 
     /// The envelope, if it is one of this exchange's events.
@@ -130,11 +133,13 @@ pub struct RouterSettings {
     pub limits: Limits,
     /// When a history counts as read.
     pub settling: Settling,
+    /// Whether a first catch-up is muted: it builds the state without mails and follow-ups.
+    pub mute_catch_up: bool,
 }
 
 impl Default for RouterSettings {
     fn default() -> Self {
-        Self { max_batch: MAX_BATCH, limits: Limits::default(), settling: Settling::default() }
+        Self { max_batch: MAX_BATCH, limits: Limits::default(), settling: Settling::default(), mute_catch_up: false }
     }
 }
 
@@ -150,7 +155,7 @@ pub struct Router {
 
 /// Why a session on the bus ended.
 #[derive(Debug, thiserror::Error)]
-enum SessionError {
+pub(crate) enum SessionError {
     #[error(transparent)]
     Bus(#[from] BusError),
     #[error("the database does not answer as it should")]

@@ -17,6 +17,7 @@ use tracing::{Instrument, Span, error, info, warn};
 use utoipa::openapi::OpenApi;
 
 use crate::{
+    admin::{self, Admin},
     bus::{Bus, Topology, rabbitmq::RabbitMq},
     clock::Clock,
     config::{CommonConfig, Config},
@@ -27,7 +28,8 @@ use crate::{
     http,
     middleware::Limits,
     outbox::relay::Relay,
-    parked::redrive::Redriver,
+    parked::{dead_letters::DeadLetters, redrive::Redriver},
+    retention::Purge,
     router::{Router, RouterSettings},
     telemetry::{Telemetry, service_span},
 };
@@ -65,7 +67,7 @@ pub fn main<Own: Args>(
 ) -> ExitCode {
     let config = Config::<Own>::from_args(name, http_addr, ops_addr);
     run_process(name, &config.common.telemetry.clone(), |shutdown| async move {
-        let bus = Arc::new(RabbitMq::new(config.common.amqp_url.clone())?);
+        let bus = Arc::new(RabbitMq::new(config.common.amqp_url.clone(), config.common.retention.history_days)?);
         let database = database(name, &config.common)?;
         let service = build(&database, &config.own)?;
         run(service, database, bus, config.common, shutdown).await
@@ -130,10 +132,11 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let span = service_span(service.name);
     let work = async move {
+        config.retention.check()?;
         let http =
             TcpListener::bind(config.http_addr).await.with_context(|| listening("HTTP_ADDR", config.http_addr))?;
         let ops = TcpListener::bind(config.ops_addr).await.with_context(|| listening("OPS_ADDR", config.ops_addr))?;
-        let tasks = start(service, database, bus.as_ref(), &config, http, ops, &shutdown);
+        let tasks = start(service, database, bus, &config, http, ops, &shutdown);
         supervise(tasks, shutdown).await
     };
     work.instrument(span).await
@@ -148,7 +151,7 @@ type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 fn start(
     service: Service,
     database: Database,
-    bus: &dyn Bus,
+    bus: Arc<dyn Bus>,
     config: &CommonConfig,
     http: TcpListener,
     ops: TcpListener,
@@ -156,9 +159,27 @@ fn start(
 ) -> Tasks {
     let health = Health::default();
     let mut launch = Launch { tasks: Tasks::new(), created: CancellationToken::new(), shutdown: shutdown.clone() };
-    launch.messaging(&service, &database, bus, config, &health);
+    let handlers = service.handlers;
+    let (publishes, reacts_to) = (service.publishes.to_vec(), handlers.event_types());
+    let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
+    let admin = Admin {
+        database: database.clone(),
+        handlers,
+        topology: Topology { service: service.name, publishes, reacts_to },
+        settings: RouterSettings {
+            limits,
+            settling: bus.settling(),
+            mute_catch_up: config.mute_catch_up,
+            ..RouterSettings::default()
+        },
+        bus,
+        shutdown: shutdown.clone(),
+    };
+    launch.messaging(&admin, config, &health);
     launch.serve("http", http, http::app(service.http, service.openapi, Span::current()));
-    launch.serve("operations", ops, health::routes(health.clone(), database.clone()));
+    let operations =
+        health::routes(health.clone(), database.clone()).merge(admin::routes(&admin, config.admin_token.clone()));
+    launch.serve("operations", ops, operations);
     for (name, task) in service.tasks {
         launch.after_tables(name, task);
     }
@@ -181,26 +202,19 @@ struct Launch {
 }
 
 impl Launch {
-    fn messaging(
-        &mut self,
-        service: &Service,
-        database: &Database,
-        bus: &dyn Bus,
-        config: &CommonConfig,
-        health: &Health,
-    ) {
-        let (handlers, publishes) = (service.handlers.clone(), service.publishes.to_vec());
-        let topology = Topology { service: service.name, publishes, reacts_to: handlers.event_types() };
-        let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
-        let settings = RouterSettings { limits, settling: bus.settling(), ..RouterSettings::default() };
+    fn messaging(&mut self, parts: &Admin, config: &CommonConfig, health: &Health) {
+        let Admin { database, handlers, topology, settings, bus, .. } = parts.clone();
         let time_limit = Duration::from_hours(u64::from(config.parked_hours));
-
         let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());
-        let redriver = Redriver::new(database.clone(), handlers.clone(), &limits, time_limit);
+        let redriver = Redriver::new(database.clone(), handlers.clone(), &settings.limits, time_limit);
+        let dead_letters = DeadLetters::new(database.clone(), bus.subscriber(&topology));
+        let purge = Purge::new(database.clone(), config.retention);
         let subscriber = bus.subscriber(&topology);
-        let router = Router::new(database.clone(), topology, subscriber, handlers, health.clone(), settings);
+        let router = Router::new(database, topology, subscriber, handlers, health.clone(), settings);
         self.after_tables("relay", Box::new(|shutdown| Box::pin(relay.run(shutdown))));
         self.after_tables("redriver", Box::new(|shutdown| Box::pin(redriver.run(shutdown))));
+        self.after_tables("dead letters", Box::new(|shutdown| Box::pin(dead_letters.run(shutdown))));
+        self.after_tables("purge", Box::new(|shutdown| Box::pin(purge.run(shutdown))));
         self.after_tables("router", Box::new(|shutdown| Box::pin(router.run(shutdown))));
     }
 

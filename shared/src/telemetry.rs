@@ -46,6 +46,13 @@ impl TraceContext {
         Self { traceparent: filled("traceparent", &mut carrier), tracestate: filled("tracestate", &mut carrier) }
     }
 
+    /// The id of the trace, as Jaeger shows it; `None` if this is no valid context.
+    pub fn trace_id(&self) -> Option<String> {
+        let context = self.extract();
+        let span = context.span();
+        span.span_context().is_valid().then(|| span.span_context().trace_id().to_string())
+    }
+
     /// The same for OpenTelemetry; empty if this is no valid context.
     pub fn extract(&self) -> Context {
         let pairs = [("traceparent", &self.traceparent), ("tracestate", &self.tracestate)];

@@ -44,6 +44,7 @@ pub struct UnitOfWork {
     transaction: Transaction<'static, Postgres>,
     database: Database,
     cause: Option<Cause>,
+    muted: bool,
     /// How many follow-ups of each type the current cause has.
     ordinals: HashMap<&'static str, usize>,
     made: Option<Uuid>,
@@ -69,6 +70,7 @@ impl UnitOfWork {
             transaction,
             database,
             cause: None,
+            muted: false,
             ordinals: HashMap::new(),
             made: None,
             recorded: Vec::new(),
@@ -98,6 +100,17 @@ impl UnitOfWork {
         self.made = None;
     }
 
+    /// From here on this unit of work builds state and tells nobody, or does again.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// Whether it only builds state: what it publishes is dropped, and a handler that queues something for the outside
+    /// (a mail) must not have it sent.
+    pub fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     /// Says what this step made, if it is no event: the second half of its `transaction_id`.
     pub fn made(&mut self, id: Uuid) {
         self.made.get_or_insert(id);
@@ -109,7 +122,7 @@ impl UnitOfWork {
     }
 
     /// Publishes `event` if and when this unit of work commits. The id is a new UUIDv7 for a first event, and derived
-    /// from the cause for a follow-up.
+    /// from the cause for a follow-up. A muted unit of work publishes nothing.
     pub fn publish<E: Event>(&mut self, event: &E) -> Result<EventMeta, PublishError> {
         let data = serde_json::value::to_raw_value(event)?;
         let size = data.get().len() + ENVELOPE_SIZE;
@@ -117,6 +130,9 @@ impl UnitOfWork {
             return Err(PublishError::TooLarge { size });
         }
         let meta = self.identify::<E>(event);
+        if self.muted {
+            return Ok(meta);
+        }
         self.made(meta.id);
         let span = Span::current();
         let trace = TraceContext::of(&span);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use email::EmailConfig;
 use secrecy::SecretString;
-use shared::{config::CommonConfig, telemetry::TelemetryConfig};
+use shared::{config::CommonConfig, retention::Retention, telemetry::TelemetryConfig};
 
 /// What carries the events from one service to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,7 +60,7 @@ macro_rules! settings_of {
             #[arg(id = concat!($name, "_http_addr"), long = concat!($name, "-http-addr"))]
             #[arg(env = concat!($NAME, "_HTTP_ADDR"), default_value = $http, value_name = "ADDR")]
             http_addr: SocketAddr,
-            /// Where the operations port listens: health. Not for the public.
+            /// Where the operations port listens: health, administration. Not for the public.
             #[arg(id = concat!($name, "_ops_addr"), long = concat!($name, "-ops-addr"))]
             #[arg(env = concat!($NAME, "_OPS_ADDR"), default_value = $ops, value_name = "ADDR")]
             ops_addr: SocketAddr,
@@ -78,6 +78,9 @@ macro_rules! settings_of {
                     ops_addr: self.ops_addr,
                     batches_per_second: every.batches_per_second,
                     parked_hours: every.parked_hours,
+                    admin_token: every.admin_token,
+                    mute_catch_up: every.mute_catch_up,
+                    retention: every.retention,
                     telemetry: every.telemetry,
                 }
             }
@@ -111,6 +114,14 @@ struct Every {
     /// For how many hours a message that fails is tried again before it is dead.
     #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
     parked_hours: u32,
+    /// Whoever bears this token may use the paths under /admin; without one they answer 403.
+    #[arg(long, env, hide_env_values = true)]
+    admin_token: Option<SecretString>,
+    /// Build the state from the histories at a first start without mails and follow-ups: for a lost database.
+    #[arg(long, env)]
+    mute_catch_up: bool,
+    #[command(flatten)]
+    retention: Retention,
     #[command(flatten)]
     telemetry: TelemetryConfig,
 }

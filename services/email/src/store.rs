@@ -16,6 +16,8 @@ pub struct NewMail {
     pub id: Uuid,
     pub message_id: String,
     pub valid_until: Timestamp,
+    /// Its row is written and it is never sent.
+    pub muted: bool,
     pub now: Timestamp,
     pub trace: TraceContext,
     pub cause: EventMeta,
@@ -23,12 +25,13 @@ pub struct NewMail {
 
 /// Queues `mail` to the customer of `event`, once for each event.
 pub async fn queue(sql: &mut PgConnection, mail: &NewMail, event: &CustomerCreated) -> Result<(), sqlx::Error> {
-    let NewMail { id, message_id, valid_until, now, trace, cause } = mail;
+    let NewMail { id, message_id, valid_until, muted, now, trace, cause } = mail;
     lock_recipient(sql, event.customer_id).await?;
     query!(
         "INSERT INTO mails (id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
-                            message_id, created_at, valid_until, state, attempt, next_attempt_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', 0, $11)
+                            message_id, created_at, valid_until, state, settled_at, attempt, next_attempt_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, CASE WHEN $13 THEN 'muted' ELSE 'queued' END,
+                 CASE WHEN $13 THEN $11::timestamptz END, 0, $11)
          ON CONFLICT (event_id) DO NOTHING",
         id,
         cause.id,
@@ -42,6 +45,7 @@ pub async fn queue(sql: &mut PgConnection, mail: &NewMail, event: &CustomerCreat
         message_id,
         SqlTimestamp::from(*now) as _,
         SqlTimestamp::from(*valid_until) as _,
+        muted,
     )
     .execute(sql)
     .await?;

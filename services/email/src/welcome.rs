@@ -37,6 +37,7 @@ impl Handler<CustomerCreated> for Queue {
             // Derived from the event: should the mail go out twice, both copies bear one id.
             message_id: format!("welcome.{}@{}", cause.id, self.domain),
             valid_until: event.registered_at + VALID,
+            muted: tx.is_muted(),
             now: tx.now(),
             trace: TraceContext::of(&Span::current()),
             cause,

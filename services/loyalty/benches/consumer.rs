@@ -21,7 +21,7 @@ const EVENTS: i64 = 6000;
 
 #[tokio::main]
 async fn main() {
-    let bus = RabbitMq::new(SecretString::from(std::env::var("TEST_AMQP_URL").unwrap())).unwrap();
+    let bus = RabbitMq::new(SecretString::from(std::env::var("TEST_AMQP_URL").unwrap()), 30).unwrap();
     let owner = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
     let mut owner = Actor::start(&owner, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
     for _ in 0..EVENTS / 100 {

@@ -14,7 +14,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Bus, BusError, Deliveries, Delivery, Message, Publisher, Subscriber, Topology};
+use super::{Bus, BusError, Deliveries, Delivery, HistoryFrom, Message, Publisher, Subscriber, Topology};
 use crate::{event::EventType, history::Settling};
 
 mod state;
@@ -154,10 +154,11 @@ impl MemorySubscriber {
         Ok(Box::new(FromQueue { bus: self.bus.clone(), service: self.topology.service, consumer }))
     }
 
-    fn read(&self, owner: &'static str, offset: i64) -> Result<Option<Box<dyn Deliveries>>, BusError> {
+    fn read(&self, owner: &'static str, from: HistoryFrom) -> Result<Option<Box<dyn Deliveries>>, BusError> {
         let state = self.bus.open()?;
-        let reading = FromHistory { bus: self.bus.clone(), owner, offset };
-        Ok(state.histories.contains_key(owner).then(|| Box::new(reading) as Box<dyn Deliveries>))
+        let Some(history) = state.histories.get(owner) else { return Ok(None) };
+        let offset = history.offset_of(from);
+        Ok(Some(Box::new(FromHistory { bus: self.bus.clone(), owner, offset })))
     }
 }
 
@@ -178,9 +179,13 @@ impl Subscriber for MemorySubscriber {
     fn read_history(
         &mut self,
         owner: &'static str,
-        offset: i64,
+        from: HistoryFrom,
     ) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>> {
-        std::future::ready(self.read(owner, offset)).boxed()
+        std::future::ready(self.read(owner, from)).boxed()
+    }
+
+    fn dead_letters(&mut self) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>> {
+        std::future::ready(Ok(None)).boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
@@ -228,6 +233,7 @@ fn deliver(message: &Message, offset: Option<i64>, settle: super::Settle) -> Del
         exchange: message.exchange.clone(),
         redelivered: false,
         offset,
+        given_up: None,
         body: message.body.clone(),
         settle,
     }

@@ -23,15 +23,17 @@ use link::Link;
 #[derive(Clone, Debug)]
 pub struct RabbitMq {
     url: SecretString,
+    history_days: u32,
 }
 
 impl RabbitMq {
-    /// The broker at `url` (`amqp://` or `amqps://`); connects only when it is used. Fails if the URL is none.
-    pub fn new(url: SecretString) -> anyhow::Result<Self> {
+    /// The broker at `url` (`amqp://` or `amqps://`), where a service's history goes back `history_days`; connects only
+    /// when it is used. Fails if the URL is none.
+    pub fn new(url: SecretString, history_days: u32) -> anyhow::Result<Self> {
         let parsed: Result<lapin::uri::AMQPUri, String> = url.expose_secret().parse();
         // The parser's message could quote the password.
         parsed.map_err(|_| anyhow::anyhow!("AMQP_URL is no AMQP URL"))?;
-        Ok(Self { url })
+        Ok(Self { url, history_days })
     }
 
     fn link(&self, name: String) -> Link {
@@ -42,7 +44,7 @@ impl RabbitMq {
 impl Bus for RabbitMq {
     fn publisher(&self, topology: &Topology) -> Box<dyn Publisher> {
         let link = self.link(format!("{} publisher", topology.service));
-        Box::new(publisher::RabbitPublisher::new(link, topology.clone()))
+        Box::new(publisher::RabbitPublisher::new(link, topology.clone(), self.history_days))
     }
 
     /// On a connection of its own: an alarm stops everything on a connection that publishes, acks included.
@@ -85,6 +87,15 @@ impl From<lapin::Error> for BusError {
 }
 
 fn is_not_found(error: &lapin::Error) -> bool {
+    is_soft(error, &AMQPSoftError::NOTFOUND)
+}
+
+/// What is declared is there already, with other arguments.
+fn is_another_kind(error: &lapin::Error) -> bool {
+    is_soft(error, &AMQPSoftError::PRECONDITIONFAILED)
+}
+
+fn is_soft(error: &lapin::Error, kind: &AMQPSoftError) -> bool {
     let lapin::ErrorKind::ProtocolError(error) = error.kind() else { return false };
-    matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
+    matches!(error.kind(), AMQPErrorKind::Soft(soft) if soft == kind)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Cursor, Progress, Settling};
 use crate::{
-    bus::{BusError, Deliveries, Delivery, Subscriber},
+    bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber},
     router::{Incoming, MAX_BATCH, fill},
 };
 
@@ -71,7 +71,7 @@ impl Reading {
         }
         if self.stream.is_none() {
             let from = self.cursor.next_offset - i64::from(self.unproven);
-            self.stream = subscriber.read_history(self.cursor.owner, from).await?;
+            self.stream = subscriber.read_history(self.cursor.owner, HistoryFrom::Offset(from)).await?;
             self.opened = Instant::now();
             self.empty_since = None;
         }

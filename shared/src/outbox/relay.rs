@@ -18,6 +18,7 @@ use crate::{
     events::CustomerId,
     failure,
     health::{Condition, Health},
+    outbox,
     telemetry::{TraceContext, log_hop},
 };
 
@@ -105,6 +106,9 @@ impl Relay {
         }
         let limit = if self.alone > 0 { 1 } else { BATCH };
         let mut transaction = self.database.begin().await?;
+        if !outbox::may_claim(transaction.sql()).await? {
+            return Ok(Turn { claimed: 0, published: 0 });
+        }
         let rows = claim(transaction.sql(), self.database.clock.now(), limit).await?;
         self.health.set("relay", Condition::Up);
         if rows.is_empty() {

@@ -8,7 +8,7 @@ use tower::{Service, ServiceExt, service_fn, util::BoxService};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{delay, describe, log};
+use super::{delay, describe, log, note_attempt};
 use crate::{
     database::Database,
     failure::{self, Failure},
@@ -60,14 +60,15 @@ impl Redriver {
     /// Tries one message that is due; `false` if none is.
     pub async fn redrive_one(&mut self) -> Result<bool, sqlx::Error> {
         let Some(row) = self.take().await? else { return Ok(false) };
-        let message = Incoming::stored(row.event_id, row.event_type, row.body);
+        let mut message = Incoming::stored(row.event_id, row.event_type, row.body);
+        message.muted = row.muted;
         let batch = Batch::one(message.clone());
         // The stack is ready at once or becomes so: its only limit is the rate.
         let result = async { self.stack.ready().await?.call(batch).await }.await;
         match result {
             Ok(_) => {}
             Err(Failure::DatabaseAway(error)) => return Err(error),
-            Err(failure) => self.record(&message, &failure, row.attempts, row.parked_at.to_jiff()).await?,
+            Err(failure) => self.record(&message, &failure, row.attempts, row.tried_since.to_jiff()).await?,
         }
         Ok(true)
     }
@@ -78,10 +79,10 @@ impl Redriver {
         let mut tx = self.database.begin().await?;
         let now = tx.now();
         let due: Option<(i64, i32)> = sqlx::query_as(
-            "SELECT seq, attempts FROM parked AS due
+            "SELECT seq, tries FROM parked AS due
              WHERE (state = 'behind' OR state = 'waiting' AND next_attempt_at <= $1)
-               AND seq = (SELECT min(first.seq) FROM parked AS first
-                          WHERE first.key = due.key AND first.state IN ('waiting', 'behind', 'dead'))
+               AND (key IS NULL OR seq = (SELECT min(first.seq) FROM parked AS first
+                    WHERE first.key = due.key AND first.state IN ('waiting', 'behind', 'dead')))
              ORDER BY next_attempt_at NULLS FIRST, seq
              LIMIT 1
              FOR UPDATE SKIP LOCKED",
@@ -89,13 +90,14 @@ impl Redriver {
         .bind(jiff_sqlx::Timestamp::from(now))
         .fetch_optional(tx.sql())
         .await?;
-        let Some((seq, attempts)) = due else { return Ok(None) };
+        let Some((seq, tries)) = due else { return Ok(None) };
         let taken = sqlx::query_as(
-            "UPDATE parked SET state = 'waiting', attempts = attempts + 1, next_attempt_at = $2 WHERE seq = $1
-             RETURNING event_id, event_type, body, attempts, parked_at",
+            "UPDATE parked SET state = 'waiting', attempts = attempts + 1, tries = tries + 1, next_attempt_at = $2
+             WHERE seq = $1
+             RETURNING event_id, event_type, body, muted, attempts, tried_since",
         )
         .bind(seq)
-        .bind(jiff_sqlx::Timestamp::from(now + delay(attempts + 1)))
+        .bind(jiff_sqlx::Timestamp::from(now + delay(tries + 1)))
         .fetch_one(tx.sql())
         .await?;
         tx.commit().await?;
@@ -108,12 +110,12 @@ impl Redriver {
         message: &Incoming,
         failure: &Failure,
         attempts: i32,
-        parked_at: jiff::Timestamp,
+        tried_since: jiff::Timestamp,
     ) -> Result<(), sqlx::Error> {
         let mut tx = self.database.begin().await?;
-        let age = tx.now().duration_since(parked_at).unsigned_abs();
+        let age = tx.now().duration_since(tried_since).unsigned_abs();
         let dead = failure.is_permanent() || age > self.time_limit;
-        sqlx::query(
+        let recorded = sqlx::query(
             "UPDATE parked SET reason = $3, error = $4, state = CASE WHEN $5 THEN 'dead' ELSE state END, \
                     next_attempt_at = CASE WHEN $5 THEN NULL ELSE next_attempt_at END
              WHERE event_id = $1 AND state = 'waiting' AND attempts = $2",
@@ -125,8 +127,12 @@ impl Redriver {
         .bind(dead)
         .execute(tx.sql())
         .await?;
+        note_attempt(&mut tx, message.id, attempts, failure).await?;
         tx.commit().await?;
-        log(dead, message, failure.class(), attempts);
+        // An operator may have discarded or retried it meanwhile: then this attempt is history.
+        if recorded.rows_affected() == 1 {
+            log(dead, message, failure.class(), attempts);
+        }
         Ok(())
     }
 
@@ -147,8 +153,9 @@ struct Taken {
     event_id: Uuid,
     event_type: String,
     body: Vec<u8>,
+    muted: bool,
     attempts: i32,
-    parked_at: jiff_sqlx::Timestamp,
+    tried_since: jiff_sqlx::Timestamp,
 }
 
 /// The innermost service of the re-driver's stack. Not through the inbox's ON CONFLICT: the message has its row there
@@ -184,10 +191,12 @@ impl Attempt {
         tx: &mut crate::unit_of_work::UnitOfWork,
         message: &Incoming,
     ) -> Result<Outcome, Failure> {
+        // The body as well: an operator may have corrected it since it was taken.
         let locked: Option<i64> = sqlx::query_scalar(
-            "SELECT seq FROM parked WHERE event_id = $1 AND state = 'waiting' FOR UPDATE SKIP LOCKED",
+            "SELECT seq FROM parked WHERE event_id = $1 AND body = $2 AND state = 'waiting' FOR UPDATE SKIP LOCKED",
         )
         .bind(message.id)
+        .bind(&message.body[..])
         .fetch_optional(tx.sql())
         .await?;
         let Some(seq) = locked else { return Ok(Outcome::AlreadyHandled) };

@@ -41,7 +41,7 @@ impl Dispatcher {
     }
 
     /// Takes charge of every message of `batch`, in its order. Waits while the database is away.
-    pub(super) async fn dispatch(&mut self, batch: Batch, shutdown: &CancellationToken) -> Result<(), SessionError> {
+    pub(crate) async fn dispatch(&mut self, batch: Batch, shutdown: &CancellationToken) -> Result<(), SessionError> {
         // A redelivered message may have killed the process, an undecodable one will fail for sure.
         if !batch.messages.iter().any(Incoming::runs_alone) {
             if self.attempt(batch.clone()).await.is_ok() {

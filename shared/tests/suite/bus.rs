@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use shared::{
-    bus::{Bus, Deliveries, Delivery, Message, Publisher, Topology, memory::MemoryBus, rabbitmq::RabbitMq},
+    bus::{
+        Bus, Deliveries, Delivery, HistoryFrom, Message, Publisher, Topology, memory::MemoryBus, rabbitmq::RabbitMq,
+    },
     event::EventType,
     telemetry::TraceContext,
 };
@@ -128,7 +130,7 @@ async fn an_exchange_that_is_not_there_yet_is_named_and_bound_later(bus: &dyn Bu
     assert!(!subscriber.queue_exists().await.unwrap());
     assert_eq!(subscriber.bind().await.unwrap(), parties.reader.reacts_to);
     assert!(subscriber.queue_exists().await.unwrap());
-    assert!(subscriber.read_history(parties.owner.service, 0).await.unwrap().is_none());
+    assert!(subscriber.read_history(parties.owner.service, HistoryFrom::Offset(0)).await.unwrap().is_none());
     let mut publisher = bus.publisher(&parties.owner);
     publisher.prepare().await.unwrap();
     assert!(subscriber.bind().await.unwrap().is_empty());
@@ -147,7 +149,8 @@ async fn a_history_has_everything_from_any_offset(bus: &dyn Bus) {
     let publisher = publishing.await.unwrap();
     let mut subscriber = bus.subscriber(&parties.reader);
     for from in [0, 7] {
-        let mut history = subscriber.read_history(parties.owner.service, from).await.unwrap().unwrap();
+        let mut history =
+            subscriber.read_history(parties.owner.service, HistoryFrom::Offset(from)).await.unwrap().unwrap();
         for offset in from..10 {
             let delivery = next(history.as_mut()).await;
             assert_eq!((delivery.offset, delivery.body.clone()), (Some(offset), offset.to_string().into_bytes()));
@@ -156,7 +159,7 @@ async fn a_history_has_everything_from_any_offset(bus: &dyn Bus) {
         history.close().await;
     }
     // And it goes on with what is published while it is read.
-    let mut history = subscriber.read_history(parties.owner.service, 9).await.unwrap().unwrap();
+    let mut history = subscriber.read_history(parties.owner.service, HistoryFrom::Offset(9)).await.unwrap().unwrap();
     publish(publisher, vec![parties.message(0, "new")]).await.unwrap();
     assert_eq!(bodies(history.as_mut(), 2).await, ["9", "new"]);
     history.close().await;
@@ -169,7 +172,7 @@ async fn an_offset_beyond_the_end_shows_nothing_until_it_is_reached(bus: &dyn Bu
     publish(publisher, vec![parties.message(0, "0")]).await.unwrap();
     let mut subscriber = bus.subscriber(&parties.reader);
     // A reader whose cursor belongs to a longer stream must be able to tell: it sees nothing old.
-    let mut history = subscriber.read_history(parties.owner.service, 100).await.unwrap().unwrap();
+    let mut history = subscriber.read_history(parties.owner.service, HistoryFrom::Offset(100)).await.unwrap().unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(500), history.next()).await.is_err());
     history.close().await;
 }
@@ -247,7 +250,7 @@ mod rabbit {
     /// The vhost's administrator, because these parties have names that no service's user may use.
     fn broker() -> RabbitMq {
         let url = std::env::var("TEST_AMQP_URL").expect("TEST_AMQP_URL is not set: run the tests by scripts/test");
-        RabbitMq::new(SecretString::from(url)).unwrap()
+        RabbitMq::new(SecretString::from(url), 30).unwrap()
     }
 
     conforms!(

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::bus::Message;
+use crate::bus::{HistoryFrom, Message};
 
 /// How many messages a history keeps.
 const HISTORY_LENGTH: usize = 100_000;
@@ -107,6 +107,18 @@ impl History {
         if self.messages.len() > HISTORY_LENGTH {
             self.messages.pop_front();
             self.first += 1;
+        }
+    }
+
+    pub fn offset_of(&self, from: HistoryFrom) -> i64 {
+        let at = |index: usize| self.first + i64::try_from(index).unwrap_or(i64::MAX);
+        match from {
+            HistoryFrom::Offset(offset) => offset,
+            HistoryFrom::Last => at(self.messages.len().saturating_sub(1)),
+            HistoryFrom::Time(time) => {
+                let since = u64::try_from(time.as_second()).unwrap_or(0);
+                at(self.messages.iter().position(|message| message.timestamp >= since).unwrap_or(self.messages.len()))
+            }
         }
     }
 

@@ -11,9 +11,10 @@ use lapin::{
     types::{AMQPValue, FieldTable, LongString, ShortString},
 };
 use tokio::time::Instant;
+use tracing::warn;
 use uuid::Uuid;
 
-use super::{Link, history_of, link::within, short, table, text};
+use super::{Link, history_of, is_another_kind, link::within, short, table, text};
 use crate::{
     bus::{BusError, Message, Publisher, Topology},
     event::CONTENT_TYPE,
@@ -23,20 +24,20 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(5);
 /// AMQP's number for "survives a restart of the broker".
 const PERSISTENT: u8 = 2;
-/// How long history is kept. Streams drop whole segments only, so those are small.
-const HISTORY_MAX_AGE: &str = "30D";
+/// Streams drop whole segments only, so those are small.
 const HISTORY_SEGMENT_BYTES: i64 = 4_000_000;
 
 /// The sending half of a service.
 pub(super) struct RabbitPublisher {
     link: Link,
     topology: Topology,
+    history_days: u32,
     channel: Option<Channel>,
 }
 
 impl RabbitPublisher {
-    pub fn new(link: Link, topology: Topology) -> Self {
-        Self { link, topology, channel: None }
+    pub fn new(link: Link, topology: Topology, history_days: u32) -> Self {
+        Self { link, topology, history_days, channel: None }
     }
 
     async fn open(&mut self) -> Result<(), BusError> {
@@ -44,10 +45,37 @@ impl RabbitPublisher {
             return Ok(());
         }
         self.channel = None;
+        self.declare_history().await?;
         let channel = self.link.channel().await?;
         within(declare(&channel, &self.topology)).await?;
         self.channel = Some(channel);
         Ok(())
+    }
+
+    /// On a channel that may be thrown away: the broker closes it over a history that was made to be kept for another
+    /// time. Only the broker's administrator can change that, by a policy; such a history is as good as another.
+    async fn declare_history(&mut self) -> Result<(), BusError> {
+        let channel = self.link.channel().await?;
+        let history = short(&history_of(self.topology.service))?;
+        let arguments = table([
+            ("x-queue-type", text("stream")),
+            ("x-max-age", text(&format!("{}D", self.history_days))),
+            ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(HISTORY_SEGMENT_BYTES)),
+        ]);
+        within(async {
+            match channel.queue_declare(history.clone(), QueueDeclareOptions::durable(), arguments).await {
+                Ok(_) => Ok(channel.close(200, "bye".into()).await?),
+                Err(error) if is_another_kind(&error) => {
+                    warn!(
+                        history = history.as_str(),
+                        "was made with another retention, and keeps it: HISTORY_DAYS changes new ones only"
+                    );
+                    Ok(())
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
     }
 
     async fn publish_batch(&mut self, batch: Vec<Message>) -> Result<HashSet<Uuid>, BusError> {
@@ -165,12 +193,6 @@ fn properties(service: &'static str, user: &ShortString, message: &Message) -> R
 /// The owner's exchanges, and its history bound to all of them before anything is published.
 async fn declare(channel: &Channel, topology: &Topology) -> Result<(), BusError> {
     let history = short(&history_of(topology.service))?;
-    let arguments = table([
-        ("x-queue-type", text("stream")),
-        ("x-max-age", text(HISTORY_MAX_AGE)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(HISTORY_SEGMENT_BYTES)),
-    ]);
-    channel.queue_declare(history.clone(), QueueDeclareOptions::durable(), arguments).await?;
     for event in &topology.publishes {
         let exchange = short(event.name)?;
         let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };

@@ -14,7 +14,7 @@ use lapin::{
 
 use super::{Link, dead_letters_of, history_of, is_not_found, link::within, short, table, text};
 use crate::{
-    bus::{BusError, Deliveries, Delivery, Subscriber, Topology},
+    bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, Topology},
     event::EventType,
 };
 
@@ -71,10 +71,19 @@ impl RabbitSubscriber {
     async fn start(&mut self) -> Result<Box<dyn Deliveries>, BusError> {
         let channel = self.link.channel().await?;
         let consumer = within(consume(&channel, self.topology.service, FieldTable::default())).await?;
-        Ok(Box::new(Consuming { channel, consumer, connection: None }))
+        Ok(Box::new(Consuming { channel, consumer, connection: None, dead_letters: false }))
     }
 
-    async fn read(&mut self, owner: &'static str, offset: i64) -> Result<Option<Box<dyn Deliveries>>, BusError> {
+    /// Declared here as well: whoever drains it may be there before the router.
+    async fn drain(&mut self) -> Result<Option<Box<dyn Deliveries>>, BusError> {
+        let channel = self.link.channel().await?;
+        within(declare_dead_letters(&channel, self.topology.service)).await?;
+        let queue = dead_letters_of(self.topology.service);
+        let consumer = within(consume(&channel, &queue, FieldTable::default())).await?;
+        Ok(Some(Box::new(Consuming { channel, consumer, connection: None, dead_letters: true })))
+    }
+
+    async fn read(&mut self, owner: &'static str, from: HistoryFrom) -> Result<Option<Box<dyn Deliveries>>, BusError> {
         let history = history_of(owner);
         if !self.is_there(&history).await? {
             return Ok(None);
@@ -82,29 +91,42 @@ impl RabbitSubscriber {
         // On a connection of its own: a hard error of a stream reader closes the whole connection.
         let mut link = self.link.another(format!("{} reads {history}", self.topology.service));
         let channel = link.channel().await?;
-        let from = if offset <= 0 { text("first") } else { AMQPValue::LongLongInt(offset) };
-        let consumer = within(consume(&channel, &history, table([("x-stream-offset", from)]))).await?;
-        Ok(Some(Box::new(Consuming { channel, consumer, connection: Some(link) })))
+        let consumer = within(consume(&channel, &history, table([("x-stream-offset", stream_offset(from))]))).await?;
+        Ok(Some(Box::new(Consuming { channel, consumer, connection: Some(link), dead_letters: false })))
     }
 }
 
-/// The queue, and where the broker puts what it gives up on: an exchange with a name, because dead-lettering through the
-/// default one would need the right to write to any queue.
-async fn declare_queue(channel: &Channel, service: &str) -> Result<(), BusError> {
-    let (queue, dead) = (short(service)?, short(&dead_letters_of(service))?);
+fn stream_offset(from: HistoryFrom) -> AMQPValue {
+    match from {
+        HistoryFrom::Offset(..=0) => text("first"),
+        HistoryFrom::Offset(offset) => AMQPValue::LongLongInt(offset),
+        HistoryFrom::Time(time) => AMQPValue::Timestamp(u64::try_from(time.as_second()).unwrap_or(0)),
+        HistoryFrom::Last => text("last"),
+    }
+}
+
+/// Where the broker puts what it gives up on: an exchange with a name, because dead-lettering through the default one
+/// would need the right to write to any queue.
+async fn declare_dead_letters(channel: &Channel, service: &str) -> Result<(), BusError> {
+    let dead = short(&dead_letters_of(service))?;
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     channel.exchange_declare(dead.clone(), ExchangeKind::Fanout, durable, FieldTable::default()).await?;
     let arguments = table([("x-queue-type", text("quorum"))]);
     channel.queue_declare(dead.clone(), QueueDeclareOptions::durable(), arguments).await?;
     let (key, options) = (ShortString::default(), QueueBindOptions::default());
-    channel.queue_bind(dead.clone(), dead.clone(), key, options, FieldTable::default()).await?;
+    channel.queue_bind(dead.clone(), dead, key, options, FieldTable::default()).await?;
+    Ok(())
+}
+
+async fn declare_queue(channel: &Channel, service: &str) -> Result<(), BusError> {
+    declare_dead_letters(channel, service).await?;
     let arguments = table([
         ("x-queue-type", text("quorum")),
         ("x-single-active-consumer", AMQPValue::Boolean(true)),
         ("x-delivery-limit", AMQPValue::LongInt(DELIVERY_LIMIT)),
-        ("x-dead-letter-exchange", text(dead.as_str())),
+        ("x-dead-letter-exchange", text(&dead_letters_of(service))),
     ]);
-    channel.queue_declare(queue, QueueDeclareOptions::durable(), arguments).await?;
+    channel.queue_declare(short(service)?, QueueDeclareOptions::durable(), arguments).await?;
     Ok(())
 }
 
@@ -141,9 +163,13 @@ impl Subscriber for RabbitSubscriber {
     fn read_history(
         &mut self,
         owner: &'static str,
-        offset: i64,
+        from: HistoryFrom,
     ) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>> {
-        self.read(owner, offset).boxed()
+        self.read(owner, from).boxed()
+    }
+
+    fn dead_letters(&mut self) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>> {
+        self.drain().boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
@@ -156,12 +182,17 @@ struct Consuming {
     channel: Channel,
     consumer: Consumer,
     connection: Option<Link>,
+    dead_letters: bool,
 }
 
 impl Deliveries for Consuming {
     fn next(&mut self) -> BoxFuture<'_, Option<Delivery>> {
         // Any error, and the end as well, means that this channel is dead.
-        async { Some(deliver(self.consumer.next().await?.ok()?)) }.boxed()
+        async {
+            let delivery = self.consumer.next().await?.ok()?;
+            Some(if self.dead_letters { deliver_dead(delivery) } else { deliver(delivery) })
+        }
+        .boxed()
     }
 
     fn close(mut self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -178,6 +209,19 @@ impl Deliveries for Consuming {
     }
 }
 
+/// A dead letter came through the exchange of dead letters; its headers say through which it came first, and why it is
+/// here. Read only in this queue: anywhere else they are what some publisher made up.
+fn deliver_dead(delivery: lapin::message::Delivery) -> Delivery {
+    let header = |name: &str| match delivery.properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        _ => None,
+    };
+    let exchange = header("x-first-death-exchange");
+    let reason = header("x-first-death-reason").unwrap_or_else(|| "no reason given".into());
+    let dead = deliver(delivery);
+    Delivery { exchange: exchange.unwrap_or_else(|| dead.exchange.clone()), given_up: Some(reason), ..dead }
+}
+
 fn deliver(delivery: lapin::message::Delivery) -> Delivery {
     let acker = delivery.acker;
     let headers = delivery.properties.headers().as_ref();
@@ -190,6 +234,7 @@ fn deliver(delivery: lapin::message::Delivery) -> Delivery {
         exchange: delivery.exchange.to_string(),
         redelivered: delivery.redelivered,
         offset,
+        given_up: None,
         body: delivery.data,
         settle: Box::new(move || {
             // `Ok(false)`: the channel is gone or poisoned. Not acknowledged, so it comes again.
