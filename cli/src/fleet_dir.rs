@@ -9,7 +9,7 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 pub struct FleetDir {
     /// The folder of a fleet started by scripts/up: its URLs (env) and its logs (logs/*.jsonl).
-    #[arg(long, env, value_name = "DIR", default_value = ".fleet")]
+    #[arg(long, env, value_name = "DIR", default_value = ".fleet", global = true)]
     fleet_dir: PathBuf,
 }
 

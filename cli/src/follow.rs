@@ -1,16 +1,11 @@
 //! `fleet follow`: rebuilds a flow from the logs alone.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use clap::Args;
 
-use crate::fleet_dir::FleetDir;
+use crate::{fleet_dir::FleetDir, out};
 
 mod flow;
 mod hop;
@@ -83,17 +78,10 @@ pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn print(json: bool, flows: &[Flow]) -> anyhow::Result<()> {
-    let mut text = if json {
-        serde_json::to_string_pretty(flows)?
-    } else {
-        let paint = Paint::for_stdout();
-        let texts: Vec<_> = flows.iter().map(|flow| text::render(flow, paint)).collect();
-        texts.join("\n\n")
-    };
-    text.push('\n');
-    match io::stdout().write_all(text.as_bytes()) {
-        // The reader had enough: `fleet follow … | head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+    if json {
+        return out::print(&serde_json::to_string_pretty(flows)?);
     }
+    let paint = Paint::for_stdout();
+    let texts: Vec<_> = flows.iter().map(|flow| text::render(flow, paint)).collect();
+    out::print(&texts.join("\n\n"))
 }

@@ -1,15 +1,23 @@
-//! The `fleet` program: runs the fleet in one process, registers a customer, follows what came of it.
+//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, mends what failed.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ask;
 mod fleet_dir;
 mod follow;
+mod http;
+mod operations;
+mod out;
+mod parked;
+mod refusal;
 mod register;
+mod replay;
+mod republish;
 mod run;
 
-/// Runs the fleet, registers customers, and follows what became of them.
+/// Runs the fleet, registers customers, follows what became of them, and mends what failed.
 #[derive(Parser)]
 #[command(name = "fleet", version)]
 struct Cli {
@@ -22,6 +30,9 @@ enum Command {
     Run(Box<run::RunArgs>),
     Register(register::RegisterArgs),
     Follow(follow::FollowArgs),
+    Parked(parked::ParkedArgs),
+    Replay(replay::ReplayArgs),
+    Republish(republish::RepublishArgs),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +40,9 @@ fn main() -> ExitCode {
         Command::Run(args) => return run::run(*args),
         Command::Register(args) => register::register(args).map(|()| ExitCode::SUCCESS),
         Command::Follow(args) => follow::follow(&args),
+        Command::Parked(args) => parked::parked(args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
-use reqwest::{Client, Response, Url, header::HeaderMap};
+use reqwest::{Response, Url, header::HeaderMap};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::fleet_dir::FleetDir;
-
-mod refusal;
+use crate::{fleet_dir::FleetDir, http};
 
 /// Where the customer service listens unless somebody says otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -87,22 +85,8 @@ fn new_address() -> String {
 }
 
 async fn post(url: &Url, customer: &NewCustomer) -> anyhow::Result<Registered> {
-    // Local URLs: a proxy that the environment names is not for them.
-    let client = Client::builder().no_proxy().timeout(TIME_LIMIT).build()?;
-    let response = client.post(url.clone()).json(customer).send().await.map_err(|error| unanswered(url, &error))?;
-    if response.status().is_success() { registered(response).await } else { Err(refusal::read(response).await) }
-}
-
-fn unanswered(url: &Url, error: &reqwest::Error) -> anyhow::Error {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    match error {
-        error if error.is_connect() => anyhow!("can't reach {url} ({cause}). Is the fleet up? scripts/up starts it"),
-        error if error.is_timeout() => anyhow!("no answer from {url} within {TIME_LIMIT:?}"),
-        _ => anyhow!("the request to {url} failed: {cause}"),
-    }
+    let request = http::client()?.post(url.clone()).timeout(TIME_LIMIT).json(customer);
+    registered(http::send(request).await?).await
 }
 
 async fn registered(response: Response) -> anyhow::Result<Registered> {

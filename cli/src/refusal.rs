@@ -1,13 +1,28 @@
 //! An answer other than 2xx, for eyes: problem details (RFC 9457), or whatever else came.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use anyhow::anyhow;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
 /// How much of a body is shown that is no problem details.
 const SHOWN: usize = 300;
+
+/// A service's no.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status code.
+    pub status: StatusCode,
+    text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 #[derive(Deserialize)]
 struct Problem {
@@ -23,10 +38,10 @@ struct FieldProblem {
 }
 
 /// Why the service said no.
-pub async fn read(response: Response) -> anyhow::Error {
+pub async fn read(response: Response) -> Refusal {
     let status = response.status();
     let body = response.text().await.unwrap_or_default();
-    anyhow!(describe(status, &body))
+    Refusal { status, text: describe(status, &body) }
 }
 
 fn describe(status: StatusCode, body: &str) -> String {

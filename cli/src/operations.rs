@@ -1,0 +1,93 @@
+//! The services' operations ports, and the token that opens them.
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use crate::{fleet_dir::FleetDir, http};
+
+/// A service of the fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    Customer,
+    Email,
+    Loyalty,
+}
+
+impl Service {
+    pub const ALL: [Self; 3] = [Self::Customer, Self::Email, Self::Loyalty];
+
+    /// Its name everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Email => "email",
+            Self::Loyalty => "loyalty",
+        }
+    }
+
+    /// Where its operations port listens unless somebody says otherwise.
+    fn default_url(self) -> &'static str {
+        match self {
+            Self::Customer => "http://127.0.0.1:9080",
+            Self::Email => "http://127.0.0.1:9081",
+            Self::Loyalty => "http://127.0.0.1:9082",
+        }
+    }
+}
+
+/// Where the operations ports are, and who asks. `CUSTOMER_OPS_URL` and its like come from the
+/// environment, else from the fleet's folder, else they are 127.0.0.1:9080 to 9082.
+#[derive(Clone, Debug, Args)]
+pub struct OperationsArgs {
+    /// The token of the operations ports; if not given, that of the running fleet.
+    #[arg(long, env, hide_env_values = true, global = true)]
+    admin_token: Option<SecretString>,
+    /// Who you are, for the audit trail.
+    #[arg(long, env = "USER", hide_env_values = true, global = true)]
+    operator: Option<String>,
+    #[command(flatten)]
+    fleet: FleetDir,
+}
+
+/// The operations ports.
+#[derive(Clone, Debug)]
+pub struct Operations {
+    client: Client,
+    args: OperationsArgs,
+    token: SecretString,
+}
+
+impl OperationsArgs {
+    /// Ready to ask.
+    pub fn open(&self) -> anyhow::Result<Operations> {
+        let token = match self.admin_token.clone().filter(|token| !token.expose_secret().is_empty()) {
+            Some(token) => Some(token),
+            None => self.fleet.setting("ADMIN_TOKEN")?.map(SecretString::from),
+        };
+        let token = token.context("no token: set ADMIN_TOKEN to what the services were started with")?;
+        Ok(Operations { client: http::client()?, args: self.clone(), token })
+    }
+}
+
+impl Operations {
+    /// A request to `service`: `path` begins after `/admin`.
+    pub fn request(&self, service: Service, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
+        let name = format!("{}_OPS_URL", service.name().to_uppercase());
+        let url = match std::env::var(&name).ok().filter(|url| !url.is_empty()) {
+            Some(url) => url,
+            None => self.args.fleet.setting(&name)?.unwrap_or_else(|| service.default_url().to_owned()),
+        };
+        let request = self.client.request(method, format!("{}/admin{path}", url.trim_end_matches('/')));
+        let operator = self.args.operator.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed");
+        Ok(request.bearer_auth(self.token.expose_secret()).header("x-operator", operator))
+    }
+
+    /// The answer of `service`, if it is a good one.
+    pub async fn ask(&self, service: Service, method: Method, path: &str) -> anyhow::Result<Response> {
+        http::send(self.request(service, method, path)?).await.with_context(|| service.name())
+    }
+}

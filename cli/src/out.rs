@@ -1,0 +1,11 @@
+//! What a command prints.
+
+use std::io::{self, Write};
+
+/// Prints `text` and the end of its last line. A reader who has had enough (`fleet … | head`) is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}

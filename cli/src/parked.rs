@@ -1,0 +1,119 @@
+//! `fleet parked`: the messages that services could not handle, over all services at once.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use crate::{
+    http,
+    operations::{Operations, OperationsArgs, Service},
+};
+
+mod discard;
+mod edit;
+mod hospital;
+mod list;
+mod retry;
+mod show;
+
+/// Nothing was found that the command is about.
+const NOTHING: u8 = 3;
+/// It was tried again and failed again.
+const FAILED_AGAIN: u8 = 4;
+
+const HELP: &str = "Exit codes: 0 done; 1 an error, for example a service that does not answer; 2 wrong usage;
+3 no such message; 4 tried again, and failed again or not done in time.
+
+Examples:
+  fleet parked list --state dead
+  fleet parked show ID
+  fleet parked edit ID && fleet parked retry ID
+  fleet parked retry --all --service loyalty --yes";
+
+/// See and mend the messages that services could not handle.
+///
+/// Each is kept by the service that failed, with the reason. `waiting` ones are tried again by themselves; `behind` ones
+/// wait for an earlier one of the same customer; `dead` ones need you.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ParkedArgs {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    operations: OperationsArgs,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// List them, newest first.
+    List(list::ListArgs),
+    /// Show one: the event, every attempt, what operators did. It may hold personal data.
+    Show(show::ShowArgs),
+    /// Correct one's event in $EDITOR; its id, type and subject must stay.
+    Edit(edit::EditArgs),
+    /// Try one, or all of some, again now, and wait for what comes of it.
+    Retry(retry::RetryArgs),
+    /// Give one, or all of some, up; what waits behind it follows.
+    Discard(discard::DiscardArgs),
+}
+
+/// The state of a parked message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum State {
+    Waiting,
+    Behind,
+    Dead,
+    Done,
+    Discarded,
+}
+
+/// Which messages are meant.
+#[derive(Clone, Debug, Args)]
+struct FilterArgs {
+    /// Only of this service.
+    #[arg(long)]
+    service: Option<Service>,
+    /// Only in this state; if not given, all that are neither done nor discarded.
+    #[arg(long)]
+    state: Option<State>,
+    /// Only of this event type.
+    #[arg(long)]
+    event_type: Option<String>,
+    /// Only of this customer.
+    #[arg(long)]
+    customer_id: Option<Uuid>,
+}
+
+impl FilterArgs {
+    fn services(&self) -> Vec<Service> {
+        self.service.map_or_else(|| Service::ALL.to_vec(), |service| vec![service])
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let state = self.state.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned()));
+        let all = [
+            ("state", state),
+            ("event_type", self.event_type.clone()),
+            ("customer_id", self.customer_id.map(|id| id.to_string())),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// Asks, shows, changes.
+pub fn parked(args: ParkedArgs) -> anyhow::Result<ExitCode> {
+    let operations = args.operations.open()?;
+    let code = http::block_on(run(&operations, args.command))?;
+    Ok(ExitCode::from(code))
+}
+
+async fn run(operations: &Operations, command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::List(args) => list::list(operations, &args).await,
+        Command::Show(args) => show::show(operations, &args).await,
+        Command::Edit(args) => edit::edit(operations, &args).await,
+        Command::Retry(args) => retry::retry(operations, &args).await,
+        Command::Discard(args) => discard::discard(operations, &args).await,
+    }
+}

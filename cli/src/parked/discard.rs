@@ -1,0 +1,57 @@
+//! `fleet parked discard`.
+
+use clap::Args;
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    FilterArgs, NOTHING,
+    hospital::{self, Summary},
+};
+use crate::{ask, http, operations::Operations};
+
+/// How many one command discards at most.
+const MOST: usize = 10_000;
+
+#[derive(Clone, Debug, Args)]
+pub struct DiscardArgs {
+    /// The event's id.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    id: Option<Uuid>,
+    /// All that the filters select.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Why, for the audit trail.
+    #[arg(long)]
+    reason: String,
+    /// Do not ask before discarding all.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
+    let selected = match args.id {
+        Some(id) => {
+            let records = hospital::find(operations, id, args.filter.service).await?;
+            hospital::the_one(records)?.map(|record| record.summary).into_iter().collect()
+        }
+        None => hospital::list(operations, &args.filter, MOST).await?,
+    };
+    if selected.is_empty() {
+        eprintln!("nothing to discard");
+        return Ok(NOTHING);
+    }
+    let question = format!("Discard {} messages? Their effects will never happen.", selected.len());
+    if args.all && !ask::confirm(&question, args.yes)? {
+        return Ok(0);
+    }
+    for Summary { service, event_id, event_type, .. } in &selected {
+        let request = operations.request(*service, Method::POST, &format!("/parked/{event_id}/discard"))?;
+        http::send(request.json(&json!({ "reason": args.reason }))).await?;
+        println!("{}: {event_type} {event_id} is discarded", service.name());
+    }
+    Ok(0)
+}

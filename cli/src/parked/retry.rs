@@ -1,0 +1,120 @@
+//! `fleet parked retry`.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use reqwest::Method;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    FAILED_AGAIN, FilterArgs, NOTHING,
+    hospital::{self, Record},
+};
+use crate::{ask, http, operations::Operations};
+
+#[derive(Clone, Debug, Args)]
+pub struct RetryArgs {
+    /// The event's id; every service that keeps it tries it again, unless --service names one.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    id: Option<Uuid>,
+    /// All that the filters select.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Do not ask before retrying all.
+    #[arg(long)]
+    yes: bool,
+    /// Wait so many seconds for what comes of it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    wait: u64,
+}
+
+pub async fn retry(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
+    let limit = Duration::from_secs(args.wait);
+    match args.id {
+        Some(id) => retry_one(operations, id, args, limit).await,
+        None => retry_all(operations, args).await,
+    }
+}
+
+async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: Duration) -> anyhow::Result<u8> {
+    let records = hospital::find(operations, id, args.filter.service).await?;
+    let records: Vec<_> = records.into_iter().filter(|record| record.summary.is_unresolved()).collect();
+    if records.is_empty() {
+        eprintln!("no service keeps {id}, or it is done already");
+        return Ok(NOTHING);
+    }
+    let mut code = 0;
+    for record in records {
+        let service = record.summary.service;
+        operations.ask(service, Method::POST, &format!("/parked/{id}/retry")).await?;
+        let after = outcome(operations, &record, limit).await?;
+        match after.summary.state.as_str() {
+            "done" => println!("{}: done", service.name()),
+            state => {
+                println!("{}: {state} ({})", service.name(), after.summary.reason);
+                code = FAILED_AGAIN;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// The message once it was tried again, or when the time is over.
+async fn outcome(operations: &Operations, before: &Record, limit: Duration) -> anyhow::Result<Record> {
+    let (id, service) = (before.summary.event_id, before.summary.service);
+    let deadline = Instant::now() + limit;
+    loop {
+        let record: Record = operations.ask(service, Method::GET, &format!("/parked/{id}")).await?.json().await?;
+        let failed_again = record.failures.len() > before.failures.len();
+        if !record.summary.is_unresolved() || failed_again || Instant::now() >= deadline {
+            return Ok(record);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[derive(Deserialize)]
+struct Retried {
+    retried: u64,
+}
+
+async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
+    let selected = hospital::list(operations, &args.filter, 1000).await?;
+    if selected.is_empty() {
+        eprintln!("nothing to retry");
+        return Ok(NOTHING);
+    }
+    let count = if selected.len() < 1000 { selected.len().to_string() } else { "1000 or more".into() };
+    if !ask::confirm(&format!("Try {count} messages again (and those behind them)?"), args.yes)? {
+        return Ok(0);
+    }
+    for service in args.filter.services() {
+        let request = operations.request(service, Method::POST, "/parked/retry")?.query(&args.filter.query());
+        let Retried { retried } = http::send(request).await?.json().await?;
+        if retried > 0 {
+            println!("{}: {retried} are tried again", service.name());
+        }
+    }
+    wait_for_all(operations, args).await
+}
+
+/// Until none of them is left, or the time is over.
+async fn wait_for_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let mut every = args.filter.clone();
+    every.state = None;
+    loop {
+        let left = hospital::list(operations, &every, 1000).await?.len();
+        if left == 0 {
+            return Ok(0);
+        }
+        if Instant::now() >= deadline {
+            eprintln!("{left} are still parked: fleet parked list");
+            return Ok(FAILED_AGAIN);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,164 @@
+//! `fleet replay`: a service reads an owner's history again.
+
+use std::{
+    io::IsTerminal,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::{Method, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    http,
+    operations::{OperationsArgs, Service},
+};
+
+/// Without a terminal, a line says so often how far it has come.
+const TELL: Duration = Duration::from_secs(5);
+const INTERRUPTED: u8 = 130;
+
+/// Have a service read an owner's history again, up to its end as of now.
+///
+/// What the service's inbox has not seen goes to its own handlers, in the history's order. What it has seen does nothing.
+/// Ctrl-C interrupts it; the same command goes on from there.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The service that reads.
+    #[arg(long)]
+    service: Service,
+    /// Whose history.
+    #[arg(long)]
+    owner: String,
+    /// Only this event type; if not given, all that the service reacts to.
+    #[arg(long)]
+    event: Option<String>,
+    /// `first`, or a time (RFC 3339): events recorded then or later.
+    #[arg(long)]
+    from: String,
+    /// Build the service's state without mails and follow-up events.
+    #[arg(long)]
+    mute: bool,
+    /// Count only.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as a JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operations: OperationsArgs,
+}
+
+/// What the service tells, one line at a time.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Progress {
+    next_offset: Option<u64>,
+    last_offset: Option<u64>,
+    new: u64,
+    already_handled: u64,
+    parked: u64,
+    resumed: bool,
+    done: bool,
+    #[serde(skip_serializing)]
+    error: Option<String>,
+}
+
+/// Asks, and shows how it goes on.
+pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let operations = args.operations.open()?;
+    let ReplayArgs { owner, event, from, mute, dry_run, .. } = args;
+    let body = json!({ "owner": owner, "event": event, "from": from, "mute": mute, "dry_run": dry_run });
+    http::block_on(async {
+        let request = operations.request(args.service, Method::POST, "/replay")?.json(&body);
+        let mut watch = Watch::new();
+        let response = http::send(request).await.with_context(|| args.service.name())?;
+        let finished = tokio::select! {
+            finished = watch.until_it_ends(response) => finished,
+            interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| false).map_err(Into::into),
+        };
+        watch.bar.finish_and_clear();
+        watch.conclude(args, finished?)
+    })
+}
+
+/// The progress, for eyes.
+struct Watch {
+    bar: ProgressBar,
+    told: Instant,
+    last: Progress,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        let style = "{bar:30} {pos}/{len}  {per_sec}  {eta} left  {msg}";
+        // The template is ours, and right.
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        Self { bar, told: Instant::now(), last: Progress::default() }
+    }
+
+    async fn until_it_ends(&mut self, mut response: Response) -> anyhow::Result<bool> {
+        let mut buffer = Vec::new();
+        while let Some(chunk) =
+            response.chunk().await.context("the service hung up: ask again, it goes on from there")?
+        {
+            buffer.extend_from_slice(&chunk);
+            while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = buffer.drain(..=end).collect();
+                self.tell(serde_json::from_slice(&line).context("the service's answer is no progress")?)?;
+            }
+        }
+        if !self.last.done {
+            bail!("the service hung up: ask again, it goes on from there");
+        }
+        Ok(true)
+    }
+
+    fn tell(&mut self, progress: Progress) -> anyhow::Result<()> {
+        if let Some(error) = &progress.error {
+            bail!("{error}");
+        }
+        let (position, length) = (progress.next_offset.unwrap_or(0), progress.last_offset.map_or(0, |last| last + 1));
+        if self.last.last_offset.is_none() && progress.resumed {
+            eprintln!("going on at {position} of {length}, where it was interrupted");
+            self.bar.reset_eta();
+        }
+        self.bar.set_length(length);
+        self.bar.set_position(position);
+        self.bar.set_message(counts(&progress));
+        if !std::io::stderr().is_terminal() && self.told.elapsed() >= TELL {
+            eprintln!("  … {position} of {length}: {}", counts(&progress));
+            self.told = Instant::now();
+        }
+        self.last = progress;
+        Ok(())
+    }
+
+    fn conclude(&self, args: &ReplayArgs, finished: bool) -> anyhow::Result<ExitCode> {
+        let counts = counts(&self.last);
+        if !finished {
+            eprintln!("interrupted ({counts}): the same command goes on from there");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        if args.json {
+            println!("{}", serde_json::to_string(&self.last)?);
+        } else if args.dry_run {
+            println!("would be handled: {counts}");
+        } else {
+            println!("{counts}");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn counts(progress: &Progress) -> String {
+    let Progress { new, already_handled, parked, .. } = progress;
+    format!("{new} new, {already_handled} already handled, {parked} parked")
+}

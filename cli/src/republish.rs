@@ -1,0 +1,53 @@
+//! `fleet republish`: a service sends its retained events again.
+
+use anyhow::Context;
+use clap::Args;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    ask, http,
+    operations::{OperationsArgs, Service},
+};
+
+/// Have a service send its retained events again, under their ids, through its relay.
+///
+/// For a broker that has lost what it had. Whoever has handled an event does nothing about it.
+#[derive(Clone, Debug, Args)]
+pub struct RepublishArgs {
+    /// The service that sends.
+    #[arg(long)]
+    service: Service,
+    /// Events published at this time or later (RFC 3339).
+    #[arg(long)]
+    from: Timestamp,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    operations: OperationsArgs,
+}
+
+#[derive(Deserialize)]
+struct Republished {
+    republished: u64,
+}
+
+/// Asks, tells how many.
+pub fn republish(args: &RepublishArgs) -> anyhow::Result<()> {
+    let operations = args.operations.open()?;
+    let question = format!("Send everything again that {} has published since {}?", args.service.name(), args.from);
+    if !ask::confirm(&question, args.yes)? {
+        return Ok(());
+    }
+    http::block_on(async {
+        let request = operations.request(args.service, Method::POST, "/republish")?;
+        let response =
+            http::send(request.json(&json!({ "from": args.from }))).await.with_context(|| args.service.name())?;
+        let Republished { republished } = response.json().await?;
+        println!("{}: {republished} events are sent again", args.service.name());
+        Ok(())
+    })
+}
