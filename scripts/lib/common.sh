@@ -194,17 +194,20 @@ logged() {
   wait "$job" || fail "$name" "$name failed"
 }
 
-# http_ok PORT PATH: whether GET answers 200. (A fresh machine has no curl.)
-http_ok() {
-  local answer
+# http_get PORT PATH: the answer with its head. (A fresh machine has no curl.)
+http_get() {
   # To its end: a server should not see a client hang up.
-  { answer=$(
-    exec 3<>"/dev/tcp/127.0.0.1/$1"
-    printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&3
-    timeout 2 cat <&3
-  ); } 2>/dev/null
-  [[ $answer == HTTP/1.?" 200 "* ]]
+  {
+    (
+      exec 3<>"/dev/tcp/127.0.0.1/$1"
+      printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&3
+      timeout 2 cat <&3
+    )
+  } 2>/dev/null
 }
+
+# http_ok PORT PATH: whether GET answers 200.
+http_ok() { [[ $(http_get "$1" "$2") == HTTP/1.?" 200 "* ]]; }
 
 # --- passwords ---------------------------------------------------------------------------------------------------------
 

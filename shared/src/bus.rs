@@ -134,7 +134,8 @@ pub trait Bus: Send + Sync {
 
 /// Sends to the service's own exchanges.
 pub trait Publisher: Send {
-    /// Connects and declares the service's exchanges and its history, unless that is done already.
+    /// Connects and declares the service's exchanges and its history, unless that is done already, or the broker takes
+    /// nothing just now.
     fn prepare(&mut self) -> BoxFuture<'_, Result<(), BusError>>;
 
     /// Whether the broker takes nothing just now (a memory or disk alarm).

@@ -40,6 +40,33 @@ async fn a_broker_that_stops_or_crashes_loses_nothing_while_customers_go_on_regi
 }
 
 #[tokio::test]
+async fn a_broker_that_blocks_publishers_is_waited_out_and_said_once() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start_alone().await?;
+    fleet.until_caught_up().await?;
+    let load = Load::steady(&fleet.api, CLIENTS, PAUSE);
+    load.until_more(CLIENTS).await?;
+    fleet.servers.alarm(true).await?;
+    let during = async {
+        fleet.api.until_down("customer", &["relay"]).await?;
+        let before = fleet.database.count("SELECT count(*) FROM customer.outbox WHERE published_at IS NULL").await?;
+        load.until_more(5 * CLIENTS).await?;
+        let waiting = fleet.database.count("SELECT count(*) FROM customer.outbox WHERE published_at IS NULL").await?;
+        ensure!(waiting > before, "{before} events waited, and now {waiting}");
+        anyhow::Ok(())
+    };
+    let result = during.await;
+    // Whatever happened: the other tests need the broker.
+    fleet.servers.alarm(false).await?;
+    result?;
+    fleet.until_ready().await?;
+    load.until_more(CLIENTS).await?;
+    let registrations = load.finish().await?;
+    let said = fleet.logs.text("customer")?.matches("the broker blocks publishers").count();
+    ensure!(said == 1, "customer says {said} times that it is blocked");
+    fleet.ensure_all_onboarded(&registrations).await
+}
+
+#[tokio::test]
 async fn a_database_that_stops_or_crashes_refuses_registrations_and_loses_none() -> anyhow::Result<()> {
     let mut fleet = Fleet::start_alone().await?;
     let load = Load::steady(&fleet.api, CLIENTS, PAUSE);

@@ -92,6 +92,11 @@ impl Servers {
         self.run(&["start", server]).await.map(drop)
     }
 
+    /// A memory alarm in RabbitMQ: it takes nothing from publishers.
+    pub async fn alarm(&self, on: bool) -> anyhow::Result<()> {
+        self.run(&["alarm", if on { "on" } else { "off" }]).await.map(drop)
+    }
+
     async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = tokio::process::Command::from(self.command(arguments)).output().await?;
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -45,6 +45,11 @@ impl RabbitPublisher {
             return Ok(());
         }
         self.channel = None;
+        // Nothing is written to a blocked connection, not even the wish for a channel; and giving it up for a new one, which
+        // is blocked only when it publishes, would hide the alarm.
+        if self.link.is_blocked() {
+            return Ok(());
+        }
         self.declare_history().await?;
         let channel = self.link.channel().await?;
         within(declare(&channel, &self.topology)).await?;
