@@ -38,8 +38,7 @@ fill_outbox() {
 backlog() {
   choose_ports
   load_secrets
-  cargo build --release --locked -p customer -p loyalty
-  BIN_DIR=$(realpath "${CARGO_TARGET_DIR:-target}/release")
+  build_programs
   launch_service customer
   await_service customer
   launch_service loyalty

@@ -5,17 +5,12 @@
 # those of this checkout, wherever the script is called from.
 run_fleet() {
   local fleet=${BIN_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/release}/fleet
-  [[ -x $fleet ]] || build_fleet
+  if [[ ! -x $fleet ]]; then
+    [[ -z ${BIN_DIR:-} ]] || die "no program $fleet"
+    build_programs
+  fi
   export FLEET_DIR COMPOSE_FILE=${COMPOSE_FILE:-$ROOT/docker-compose.yml}
   exec "$fleet" "$@"
-}
-
-build_fleet() {
-  [[ -z ${BIN_DIR:-} ]] || die "no program $BIN_DIR/fleet"
-  PATH=$PATH:$HOME/.cargo/bin
-  [[ -n $(type -P cargo) ]] || die "cargo is not installed: https://rustup.rs"
-  say "building the fleet program (release; the first time takes minutes)"
-  (cd "$ROOT" && cargo build --release --locked -p cli >&2)
 }
 
 # wants_help ARGUMENT...: answered by the script itself, so that nothing needs to be built for it.

@@ -1,6 +1,15 @@
 # shellcheck shell=bash
 # The mail sink and the three services: how they are started, with what settings, and how they are stopped.
 
+# build_programs: all of them together, so that each dependency is built once, with the same features. Sets BIN_DIR.
+build_programs() {
+  PATH=$PATH:$HOME/.cargo/bin
+  [[ -n $(type -P cargo) ]] || die "cargo is not installed: https://rustup.rs"
+  say "building the programs (release; the first time takes minutes)"
+  (cd "$ROOT" && cargo build --release --locked -p customer -p email -p loyalty -p cli -p e2e --bins >&2)
+  BIN_DIR=$(realpath "${CARGO_TARGET_DIR:-$ROOT/target}/release")
+}
+
 # require_free_services: every port of a service or of the sink that does not run yet.
 require_free_services() {
   local service port ops
