@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -60,7 +60,9 @@ pub fn routes(admin: &Admin, token: Option<SecretString>) -> Router {
     let token = token.filter(|token| !token.expose_secret().is_empty());
     Router::new()
         .nest("/admin", parked::routes(admin).merge(replay::routes(admin)).merge(outbox::routes(admin)))
-        .route("/admin/{*path}", axum::routing::any(nothing_here))
+        .route("/admin", any(nothing_here))
+        .route("/admin/", any(nothing_here))
+        .route("/admin/{*path}", any(nothing_here))
         .layer(DefaultBodyLimit::max(2 * MAX_SIZE))
         .layer(from_fn_with_state(token, authorize))
         .route("/openapi.json", get(async || Json(description::openapi())))
