@@ -21,7 +21,7 @@ pub fn routes(admin: &Admin) -> Router {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Republish {
-    /// Events recorded at this time or later.
+    /// Events published at this time or later.
     from: Timestamp,
 }
 
