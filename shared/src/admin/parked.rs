@@ -5,7 +5,7 @@ use axum::{
     body::Bytes,
     extract::{
         Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
+        rejection::{BytesRejection, JsonRejection, QueryRejection},
     },
     http::StatusCode,
     routing::{get, post, put},
@@ -72,6 +72,14 @@ pub struct Discard {
     reason: String,
 }
 
+/// A filter that the database can be asked with: it knows no NUL in a text.
+fn storable(filter: Filter) -> Result<Filter, Problem> {
+    if filter.event_type.as_ref().is_some_and(|name| name.contains('\0')) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "event_type is the name of an exchange"));
+    }
+    Ok(filter)
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
@@ -96,7 +104,7 @@ pub(super) async fn list(
     let Listing { state, event_type, customer_id, cursor, limit } = understood(query)?;
     let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     // One more than a page shows whether there is another.
-    let filter = Filter { state, event_type, customer_id };
+    let filter = storable(Filter { state, event_type, customer_id })?;
     let mut items = hospital.list(&filter, cursor, i64::from(limit) + 1).await?;
     let more = items.len() > usize::from(limit);
     items.truncate(limit.into());
@@ -136,7 +144,7 @@ pub(super) async fn retry_all(
     operator: Operator,
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let retried = hospital.retry_all(&understood(query)?, &operator).await?;
+    let retried = hospital.retry_all(&storable(understood(query)?)?, &operator).await?;
     Ok((StatusCode::ACCEPTED, counted("retried", retried)))
 }
 
@@ -151,8 +159,9 @@ pub(super) async fn edit(
     State(hospital): State<Hospital>,
     operator: Operator,
     id: Path<String>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Summary>, Problem> {
+    let body = body.map_err(|error| Problem::new(error.status(), "an event has at most 256 KiB"))?;
     if body.len() > crate::event::MAX_SIZE {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "an event has at most 256 KiB"));
     }
