@@ -63,6 +63,12 @@ impl Reading {
         self.bound_at.get_or_insert((now, Instant::now()));
     }
 
+    /// Whether `message` was recorded after the queue was bound, by the clocks of both: it happens while the past is read.
+    pub fn is_new(&self, message: &Incoming) -> bool {
+        let recorded = message.decoded().map(|envelope| envelope.time);
+        self.bound_at.is_some_and(|(bound_at, _)| recorded.is_ok_and(|time| time > bound_at))
+    }
+
     /// Opens the stream if it is not open and there is one.
     pub async fn open(&mut self, subscriber: &mut dyn Subscriber) -> Result<(), BusError> {
         if self.unproven && self.stream.is_some() && self.opened.elapsed() > FIRST_WORD {

@@ -192,7 +192,7 @@ impl Router {
         };
         let mut messages: Vec<_> = messages.into_iter().filter(ours).collect();
         for message in &mut messages {
-            message.muted = self.settings.mute_catch_up && !reading.caught_up;
+            message.muted = self.settings.mute_catch_up && !reading.caught_up && !reading.is_new(message);
             message.redelivered = reading.suspicious > 0;
             reading.suspicious = reading.suspicious.saturating_sub(1);
         }
