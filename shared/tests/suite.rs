@@ -4,10 +4,13 @@
 
 mod suite {
     mod bus;
+    mod desk;
     mod history;
+    mod hospital;
     mod inbox;
     mod outbox;
     mod parked;
+    mod retry;
     mod stage;
     mod wire;
 }

@@ -8,7 +8,9 @@ use std::{
     },
 };
 
+use jiff::SignedDuration;
 use shared::{
+    admin::Admin,
     bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
     database::Database,
     event::{Envelope, Event, EventMeta, Recorded},
@@ -24,7 +26,10 @@ use shared::{
     unit_of_work::UnitOfWork,
 };
 use sqlx::migrate::Migrator;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use super::desk::Desk;
 
 pub async fn database(service: &'static str) -> Database {
     let database = testing::database(service, &Migrator::with_migrations(Vec::new())).await;
@@ -111,6 +116,7 @@ pub struct Stage {
     pub reader: Actor,
     pub handler: WriteDown,
     pub intruder: Intruder,
+    bus: MemoryBus,
 }
 
 impl Stage {
@@ -127,7 +133,7 @@ impl Stage {
         let reader = database("reader").await;
         let reader = start_reader(&reader, &bus, &handler, settings).await;
         let intruder = Intruder::new(&bus);
-        let stage = Self { owner, reader, handler, intruder };
+        let stage = Self { owner, reader, handler, intruder, bus };
         stage.reader.until_live().await;
         stage
     }
@@ -140,6 +146,32 @@ impl Stage {
     /// Publishes what is committed and waits until it is handled or parked.
     pub async fn settle(&mut self) {
         testing::settle(&mut [&mut self.owner]).await;
+    }
+
+    /// Publishes again what is published, as a broker does that delivers twice.
+    pub async fn deliver_again(&mut self) {
+        sqlx::query("UPDATE outbox SET published_at = NULL").execute(&self.owner.database.pool).await.unwrap();
+        self.settle().await;
+    }
+
+    /// Tries what is due, until nothing is.
+    pub async fn redrive(&mut self) {
+        while self.reader.redriver.redrive_one().await.unwrap() {}
+    }
+
+    /// The reader's time goes on.
+    pub fn advance(&self, by: SignedDuration) {
+        self.reader.database.clock.advance(by);
+    }
+
+    /// The reader's operations port.
+    pub fn desk(&self) -> Desk {
+        Desk::new(&admin(&self.reader.database, &self.bus, reader_handlers(&self.handler)))
+    }
+
+    /// The owner's.
+    pub fn owner_desk(&self) -> Desk {
+        Desk::new(&admin(&self.owner.database, &self.bus, Handlers::new()))
     }
 
     /// The names in the order in which they were written down.
@@ -162,8 +194,24 @@ pub async fn start_reader(
     handler: &WriteDown,
     settings: RouterSettings,
 ) -> Actor {
-    let handlers = Handlers::new().on::<CustomerCreated>(handler.clone()).on::<CustomerOnboarded>(handler.clone());
-    Actor::start(database, bus, &[], handlers, settings).await
+    Actor::start(database, bus, &[], reader_handlers(handler), settings).await
+}
+
+pub fn reader_handlers(handler: &WriteDown) -> Handlers {
+    Handlers::new().on::<CustomerCreated>(handler.clone()).on::<CustomerOnboarded>(handler.clone())
+}
+
+/// What administers the service of `database`.
+pub fn admin(database: &Database, bus: &MemoryBus, handlers: Handlers) -> Admin {
+    let reacts_to = handlers.event_types();
+    Admin {
+        database: database.clone(),
+        handlers,
+        bus: Arc::new(bus.clone()),
+        topology: Topology { service: database.service, publishes: Vec::new(), reacts_to },
+        settings: testing::settings(),
+        shutdown: CancellationToken::new(),
+    }
 }
 
 pub async fn effects(database: &Database) -> Vec<String> {
