@@ -5,6 +5,7 @@
 mod suite {
     mod bus;
     mod desk;
+    mod edit;
     mod history;
     mod hospital;
     mod inbox;
