@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod suite {
+    mod audit;
+    mod authorization;
     mod bus;
     mod desk;
     mod edit;
