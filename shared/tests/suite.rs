@@ -6,6 +6,7 @@ mod suite {
     mod audit;
     mod authorization;
     mod bus;
+    mod dead_letters;
     mod desk;
     mod edit;
     mod history;
