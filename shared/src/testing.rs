@@ -21,11 +21,14 @@ use crate::{
     event::EventType,
     handler::Handlers,
     health::{Condition, Health},
-    history::Settling,
+    history::{
+        Settling,
+        replay::{Plan, Replay, ReplayError},
+    },
     middleware::Limits,
     outbox::relay::Relay,
-    parked::redrive::Redriver,
-    router::{Router, RouterSettings},
+    parked::{audit::Operator, redrive::Redriver},
+    router::{Dispatcher, Router, RouterSettings},
 };
 
 /// A new database with the schema of `service` in it, on the server at `TEST_POSTGRES_URL` (a superuser's URL, which
@@ -111,6 +114,15 @@ impl Actor {
         self.router.abort();
         assert!(self.router.await.is_err_and(|error| error.is_cancelled()), "the router had ended before");
     }
+}
+
+/// Begins a replay in the service of `database`, which reacts by `handlers`.
+pub async fn replay(database: &Database, bus: &dyn Bus, handlers: Handlers, plan: Plan) -> Result<Replay, ReplayError> {
+    let reacts_to = handlers.event_types();
+    let topology = Topology { service: database.service, publishes: Vec::new(), reacts_to: reacts_to.clone() };
+    let dispatcher = Dispatcher::new(database.clone(), handlers, &settings());
+    let operator = Operator("a test".into());
+    Replay::begin(database.clone(), reacts_to, bus.subscriber(&topology), dispatcher, plan, &operator).await
 }
 
 /// Drains the relays until nobody publishes any more: everything is handled or parked.

@@ -14,6 +14,7 @@ mod suite {
     mod inbox;
     mod outbox;
     mod parked;
+    mod replay;
     mod retry;
     mod stage;
     mod wire;
