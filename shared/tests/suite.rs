@@ -12,6 +12,7 @@ mod suite {
     mod history;
     mod hospital;
     mod inbox;
+    mod lost_database;
     mod outbox;
     mod parked;
     mod replay;
