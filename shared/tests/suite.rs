@@ -16,6 +16,7 @@ mod suite {
     mod outbox;
     mod parked;
     mod replay;
+    mod republish;
     mod retry;
     mod stage;
     mod wire;

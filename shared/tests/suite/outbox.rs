@@ -15,27 +15,45 @@ use shared::{
     outbox::relay::Relay,
     unit_of_work::PublishError,
 };
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::stage::{created, customer, database, publish};
 
 /// A broker that says what the test wants of each message.
 #[derive(Clone, Default)]
-struct Broker {
+pub struct Broker {
     taken: Arc<Mutex<Vec<Message>>>,
     batches: Arc<Mutex<Vec<usize>>>,
     refuses: Arc<Mutex<HashSet<Uuid>>>,
     closes_over: Arc<Mutex<HashSet<Uuid>>>,
     blocked: Arc<Mutex<bool>>,
+    held: Arc<Mutex<Option<Arc<Notify>>>>,
 }
 
 impl Broker {
-    fn relay(&self, database: &Database) -> Relay {
+    pub fn relay(&self, database: &Database) -> Relay {
         Relay::new(database.clone(), Box::new(self.clone()), Health::default())
     }
 
-    /// The `sequence` and name-free id of what it took, in order.
-    fn taken(&self) -> Vec<Uuid> {
+    /// From now on it confirms nothing before it is told to.
+    pub fn hold(&self) -> Arc<Notify> {
+        let answer = Arc::<Notify>::default();
+        *self.held.lock().unwrap() = Some(answer.clone());
+        answer
+    }
+
+    pub fn refuse(&self, id: Uuid) {
+        self.refuses.lock().unwrap().insert(id);
+    }
+
+    /// What it took, which it forgets.
+    pub fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut self.taken.lock().unwrap())
+    }
+
+    /// The ids of what it took, in order.
+    pub fn taken(&self) -> Vec<Uuid> {
         self.taken.lock().unwrap().iter().map(|message| message.id).collect()
     }
 
@@ -64,7 +82,14 @@ impl Publisher for Broker {
         let taken: Vec<_> = batch.into_iter().filter(|message| !refuses.contains(&message.id)).collect();
         let ids = taken.iter().map(|message| message.id).collect();
         self.taken.lock().unwrap().extend(taken);
-        async { Ok(ids) }.boxed()
+        let held = self.held.lock().unwrap().clone();
+        async move {
+            if let Some(answer) = held {
+                answer.notified().await;
+            }
+            Ok(ids)
+        }
+        .boxed()
     }
 }
 
@@ -121,7 +146,7 @@ async fn what_is_refused_holds_back_its_customer_and_nobody_else() {
     let first = publish(&database, &created(ada, "Ada")).await.id;
     let second = publish(&database, &created(ada, "Ada again")).await.id;
     let bobs = publish(&database, &created(bob, "Bob")).await.id;
-    broker.refuses.lock().unwrap().insert(first);
+    broker.refuse(first);
     let mut relay = broker.relay(&database);
     relay.drain().await.unwrap();
     assert_eq!(broker.taken(), [bobs]);
