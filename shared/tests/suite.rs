@@ -17,6 +17,7 @@ mod suite {
     mod parked;
     mod replay;
     mod republish;
+    mod retention;
     mod retry;
     mod stage;
     mod wire;
