@@ -19,13 +19,16 @@ use shared::{
         customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
     },
     handler::Handlers,
+    history::replay::Plan,
     testing::{self, Actor, settle},
 };
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 struct Stage {
+    bus: MemoryBus,
     database: Database,
     customer: Actor,
     email: Actor,
@@ -43,7 +46,16 @@ impl Stage {
         let handlers = email::handlers(&config, &Arc::<Notify>::default());
         let email = Actor::start(&database, &bus, events::email::ALL, handlers, testing::settings()).await;
         email.until_live().await;
-        Self { database, customer, email, config }
+        Self { bus, database, customer, email, config }
+    }
+
+    /// What a registration means here is told by a replay of the history.
+    async fn replay(&self, mute: bool) {
+        let plan = Plan { owner: "customer", event: None, since: None, mute, dry_run: false };
+        let handlers = email::handlers(&self.config, &Arc::<Notify>::default());
+        let mut replay = testing::replay(&self.database, &self.bus, handlers, plan).await.unwrap();
+        while replay.step(&CancellationToken::new()).await.unwrap() {}
+        replay.end().await.unwrap();
     }
 
     fn sender(&self, script: &Script) -> Sender {
@@ -181,4 +193,23 @@ async fn an_event_that_comes_again_after_the_inbox_was_purged_mails_nobody() {
     settle(&mut [&mut stage.customer, &mut stage.email]).await;
     assert!(!stage.sender(&script).send_one().await.unwrap());
     assert_eq!(script.given().len(), 1);
+}
+
+#[tokio::test]
+async fn a_muted_mail_is_never_sent() {
+    let mut stage = Stage::new().await;
+    // So that the registration is known by the replay only.
+    stage.bus.unbind(email::NAME);
+    stage.created(customer()).await;
+    stage.replay(true).await;
+    let script = Script::default();
+    let mut sender = stage.sender(&script);
+    assert!(!sender.send_one().await.unwrap());
+    // Its row stays, so a replay that is not muted does not make up for it, even if the inbox has forgotten the event.
+    sqlx::query("DELETE FROM inbox").execute(&stage.database.pool).await.unwrap();
+    stage.replay(false).await;
+    assert!(!sender.send_one().await.unwrap());
+    assert!(script.given().is_empty());
+    assert_eq!(stage.mails().await, [("muted".to_owned(), 0)]);
+    assert!(stage.published().await.is_empty());
 }
