@@ -50,7 +50,7 @@ pub enum Failure {
     #[error("the broker gave it up: {0}")]
     GivenUpByBroker(String),
     /// The handler's own error.
-    #[error("handler failed: {0}")]
+    #[error("handler failed")]
     Handler(#[source] HandlerError),
 }
 

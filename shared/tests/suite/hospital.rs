@@ -99,7 +99,7 @@ async fn the_record_shows_every_attempt_with_its_time_and_error() {
 
     let record = stage.desk().show(id).await;
     let attempt = |number: i32, at: Timestamp| {
-        let error = "handler failed: may work later: not now: may work later: not now";
+        let error = "handler failed: may work later: not now";
         json!({ "number": number, "at": at, "reason": "handler_transient", "error": error })
     };
     assert_eq!(record["failures"], json!([attempt(1, began), attempt(2, again)]));
