@@ -57,8 +57,10 @@ impl CatchUpLock {
         Ok(taken.then_some(Self { connection }))
     }
 
-    /// Gives it back, by ending the session.
-    pub async fn release(self) {
+    /// Gives it back, and ends the session.
+    pub async fn release(mut self) {
+        // Before the goodbye, which the server hears in its own time: whoever asks next finds the lock free.
+        let _ = sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut self.connection).await;
         // Failing to say goodbye ends the session all the same.
         let _ = self.connection.close().await;
     }
