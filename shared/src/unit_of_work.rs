@@ -144,7 +144,7 @@ impl UnitOfWork {
     fn identify<E: Event>(&mut self, event: &E) -> EventMeta {
         let (event_type, customer_id) = (E::TYPE.to_owned(), event.customer_id());
         let Some(cause) = &self.cause else {
-            let id = Uuid::now_v7();
+            let id = self.database.clock.new_id();
             return EventMeta { id, event_type, customer_id, correlation_id: id, causation_id: None };
         };
         let ordinal = self.ordinals.entry(E::TYPE).or_default();
