@@ -99,10 +99,12 @@ pub struct Delivery {
     pub given_up: Option<String>,
     /// The payload.
     pub body: Vec<u8>,
-    settle: Settle,
+    /// How it is settled: what [`Delivery::ack`] does.
+    pub settle: Settle,
 }
 
-pub(crate) type Settle = Box<dyn FnOnce() -> BoxFuture<'static, bool> + Send>;
+/// Acknowledges a delivery; `false` if its channel is gone.
+pub type Settle = Box<dyn FnOnce() -> BoxFuture<'static, bool> + Send>;
 
 impl Delivery {
     /// Tells the bus that the service has taken charge. `false`: the channel is gone, the message will come again.

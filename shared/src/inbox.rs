@@ -20,6 +20,7 @@ use crate::{
     middleware::BatchService,
     parked,
     router::{Batch, Incoming},
+    step::{Step, reached},
     suspects,
     telemetry::log_hop,
     unit_of_work::UnitOfWork,
@@ -60,6 +61,7 @@ impl Inbox {
     async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
         let mut tx = self.database.begin().await?;
         let mut new = self.take_charge(&mut tx, &batch.messages).await?;
+        reached(Step::Inserted).await;
         // In a later statement than the INSERT, which may have waited for another replica that parked a message just now.
         let held = parked::held_keys(tx.sql(), &batch.messages).await?;
         let mut outcomes = Vec::with_capacity(batch.messages.len());
@@ -73,6 +75,7 @@ impl Inbox {
         }
         self.finish(&mut tx, &batch, &outcomes).await?;
         tx.commit().await?;
+        reached(Step::Committed).await;
         self.log(&batch.messages, &outcomes);
         Ok(outcomes)
     }
@@ -160,6 +163,7 @@ pub(crate) async fn handle_in_span(
 ) -> Result<Option<Uuid>, Failure> {
     tx.mute(message.muted);
     handlers.handle(tx, envelope).instrument(message.span.clone()).await?;
+    reached(Step::Handled).await;
     Ok(tx.made_first())
 }
 

@@ -41,6 +41,7 @@ pub mod problem;
 pub mod retention;
 pub mod router;
 pub mod service;
+pub mod step;
 pub mod suspects;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]

@@ -16,6 +16,7 @@ use crate::{
     failure::Failure,
     inbox::row_id,
     router::Incoming,
+    step::{Step, reached},
     suspects,
     unit_of_work::UnitOfWork,
 };
@@ -118,7 +119,9 @@ pub async fn park(database: &Database, message: &Incoming, failure: &Failure) ->
     insert(&mut tx, message, row).await?;
     note_attempt(&mut tx, message.id, 1, failure).await?;
     suspects::clear(tx.sql(), &[message.id]).await?;
+    reached(Step::Parked).await;
     tx.commit().await?;
+    reached(Step::Committed).await;
     message.span.in_scope(|| log(dead, message, failure.class(), 1));
     database.parked().notify_one();
     Ok(())

@@ -155,15 +155,20 @@ pub struct Router {
 
 /// Why a session on the bus ended.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SessionError {
+pub enum SessionError {
+    /// The bus's fault.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// The database's, which is not away.
     #[error("the database does not answer as it should")]
     Database(#[from] sqlx::Error),
+    /// What is not settled comes again.
     #[error("the channel was closed")]
     ChannelClosed,
+    /// Before the broker loses its patience.
     #[error("the database was away for so long that the messages go back to the broker")]
     HeldTooLong,
+    /// As asked.
     #[error("shutting down")]
     ShuttingDown,
 }

@@ -31,6 +31,8 @@ use crate::{
     router::{Dispatcher, Router, RouterSettings},
 };
 
+pub mod stepped;
+
 /// A new database with the schema of `service` in it, on the server at `TEST_POSTGRES_URL` (a superuser's URL, which
 /// `scripts/test` sets). Its clock stands still. The server's end is the database's end.
 pub async fn database(service: &'static str, own: &Migrator) -> Database {

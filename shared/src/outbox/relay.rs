@@ -19,6 +19,7 @@ use crate::{
     failure,
     health::{Condition, Health},
     outbox,
+    step::{Step, reached},
     telemetry::{TraceContext, log_hop},
 };
 
@@ -115,10 +116,14 @@ impl Relay {
             self.alone = 0;
             return Ok(Turn { claimed: 0, published: 0 });
         }
+        reached(Step::Claimed).await;
         let sending = rows.iter().map(|row| Sending::new(row, self.database.service)).collect::<Result<Vec<_>, _>>()?;
         let confirmed = self.publish(&sending).await?;
+        reached(Step::Confirmed).await;
         mark(transaction.sql(), &self.database, &rows, &confirmed).await?;
+        reached(Step::Marked).await;
         transaction.commit().await?;
+        reached(Step::Committed).await;
         for sent in sending.iter().filter(|sent| confirmed.contains(&sent.meta.id)) {
             sent.span.in_scope(|| log_hop("event published", &sent.meta, sent.meta.id));
         }

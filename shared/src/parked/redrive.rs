@@ -16,6 +16,7 @@ use crate::{
     inbox::{Outcome, handle_in_span, row_id},
     middleware::{self, BatchService},
     router::{Batch, Incoming},
+    step::{Step, reached},
     telemetry::log_hop,
 };
 
@@ -68,7 +69,10 @@ impl Redriver {
         match result {
             Ok(_) => {}
             Err(Failure::DatabaseAway(error)) => return Err(error),
-            Err(failure) => self.record(&message, &failure, row.attempts, row.tried_since.to_jiff()).await?,
+            Err(failure) => {
+                reached(Step::Failed).await;
+                self.record(&message, &failure, row.attempts, row.tried_since.to_jiff()).await?;
+            }
         }
         Ok(true)
     }
@@ -101,6 +105,7 @@ impl Redriver {
         .fetch_one(tx.sql())
         .await?;
         tx.commit().await?;
+        reached(Step::Taken).await;
         Ok(Some(taken))
     }
 
@@ -129,6 +134,7 @@ impl Redriver {
         .await?;
         note_attempt(&mut tx, message.id, attempts, failure).await?;
         tx.commit().await?;
+        reached(Step::Committed).await;
         // An operator may have discarded or retried it meanwhile: then this attempt is history.
         if recorded.rows_affected() == 1 {
             log(dead, message, failure.class(), attempts);
@@ -178,6 +184,7 @@ impl Attempt {
             outcomes.push(self.handle_one(&mut tx, message).await?);
         }
         tx.commit().await?;
+        reached(Step::Committed).await;
         for (message, outcome) in batch.messages.iter().zip(&outcomes) {
             if let (Some(meta), Outcome::Handled { local }) = (message.meta(), outcome) {
                 message.span.in_scope(|| log_hop("event handled", &meta, *local));

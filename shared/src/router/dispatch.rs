@@ -12,7 +12,9 @@ use crate::{
     handler::Handlers,
     history,
     inbox::{Inbox, Outcome},
-    middleware, parked, suspects,
+    middleware, parked,
+    step::{Step, reached},
+    suspects,
 };
 
 /// How long deliveries are held while the database is away; below the broker's consumer timeout of 30 minutes.
@@ -41,7 +43,7 @@ impl Dispatcher {
     }
 
     /// Takes charge of every message of `batch`, in its order. Waits while the database is away.
-    pub(crate) async fn dispatch(&mut self, batch: Batch, shutdown: &CancellationToken) -> Result<(), SessionError> {
+    pub async fn dispatch(&mut self, batch: Batch, shutdown: &CancellationToken) -> Result<(), SessionError> {
         // A redelivered message may have killed the process, an undecodable one will fail for sure.
         if !batch.messages.iter().any(Incoming::runs_alone) {
             if self.attempt(batch.clone()).await.is_ok() {
@@ -49,6 +51,7 @@ impl Dispatcher {
                 return Ok(());
             }
             self.size = (self.size / 2).max(1);
+            reached(Step::Failed).await;
         }
         for message in batch.messages {
             self.dispatch_alone(message, shutdown).await?;
@@ -71,6 +74,7 @@ impl Dispatcher {
         loop {
             self.wait_for_database(shutdown).await?;
             let Err(failure) = self.try_alone(&message, &mut suspect).await else { return Ok(()) };
+            reached(Step::Failed).await;
             if failure.is_worth_a_second_attempt() && std::mem::take(&mut second_attempt) {
                 continue;
             }
@@ -87,6 +91,7 @@ impl Dispatcher {
     async fn try_alone(&mut self, message: &Incoming, suspect: &mut bool) -> Result<(), Failure> {
         if *suspect {
             let begun = suspects::begin(&self.database, message.id).await?;
+            reached(Step::Suspected).await;
             // Counted once: a second attempt is not another death of the process.
             *suspect = false;
             if begun >= suspects::GIVE_UP_AT {
