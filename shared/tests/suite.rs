@@ -19,6 +19,7 @@ mod suite {
     mod republish;
     mod retention;
     mod retry;
+    mod schedule;
     mod stage;
     mod wire;
 }
