@@ -26,7 +26,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::{
     driver::Play,
     fleet::Fleet,
-    moves::{Schedule, schedules},
+    moves::{Fact, Move, Role, Schedule, Service, Temper, Who, schedules},
 };
 
 /// Where schedules take place: one thread, and databases that are used again.
@@ -137,4 +137,22 @@ fn a_schedule_does_the_same_again() {
         lines += first.1.len();
     }
     assert!(lines > 1_000, "next to nothing happened: {lines} lines");
+}
+
+#[test]
+fn a_stand_by_that_takes_over_waits_for_what_the_first_has_begun() {
+    let who = |service, role| Who { service, process: 0, role };
+    let moves = vec![
+        Move::Commit { fact: Fact::Created, customer: 0, tempers: [Temper::Fails(2), Temper::Works] },
+        Move::Run { who: who(Service::Customer, Role::Relay), steps: 9 },
+        Move::Run { who: who(Service::Loyalty, Role::Router), steps: 2 },
+        Move::Cut { service: Service::Loyalty, process: 1, steps: 9 },
+    ];
+    let (theatre, schedule) = (Theatre::new(2), Schedule { seed: 0, moves });
+    let first = theatre.play(&schedule);
+    assert_eq!(first.0, Ok(()));
+    assert!(first.1.contains(&"loyalty.1 router waits for a lock".to_owned()), "{first:#?}");
+    for _ in 0..20 {
+        assert_eq!(first, theatre.play(&schedule));
+    }
 }

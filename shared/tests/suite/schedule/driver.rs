@@ -257,18 +257,19 @@ impl<'a> Play<'a> {
 }
 
 async fn waits_for_a_lock(home: &Database, application_name: &str) -> bool {
-    wait_event(home, application_name).await.is_some_and(|waits_for| waits_for == "Lock")
+    is_blocked(home, application_name).await == Some(true)
 }
 
 /// Whether a statement runs and waits for no lock.
 async fn is_under_way(home: &Database, application_name: &str) -> bool {
-    wait_event(home, application_name).await.is_some_and(|waits_for| waits_for != "Lock")
+    is_blocked(home, application_name).await == Some(false)
 }
 
-/// What the running statement waits for; `None` if none runs.
-async fn wait_event(home: &Database, application_name: &str) -> Option<String> {
+/// Whether the running statement waits for somebody; `None` if none runs. Asks the locks themselves: `wait_event` still
+/// says so of one who has the lock and was not woken yet.
+async fn is_blocked(home: &Database, application_name: &str) -> Option<bool> {
     sqlx::query_scalar(
-        "SELECT coalesce(wait_event_type, '') FROM pg_stat_activity
+        "SELECT cardinality(pg_blocking_pids(pid)) > 0 FROM pg_stat_activity
          WHERE datname = current_database() AND application_name = $1 AND state = 'active'",
     )
     .bind(application_name)
