@@ -103,7 +103,8 @@ async fn insert(tx: &mut UnitOfWork, message: &Incoming, row: Row) -> Result<(),
 pub async fn park(database: &Database, message: &Incoming, failure: &Failure) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
     if !take_charge(&mut tx, database.service, message).await? {
-        return Ok(());
+        suspects::clear(tx.sql(), &[message.id]).await?;
+        return tx.commit().await;
     }
     // No key if the envelope is unreadable. An envelope that is fine with data that is not still names its customer.
     let key = message.decoded().ok().map(|envelope| envelope.subject.0);

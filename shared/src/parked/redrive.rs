@@ -71,7 +71,7 @@ impl Redriver {
             Err(Failure::DatabaseAway(error)) => return Err(error),
             Err(failure) => {
                 reached(Step::Failed).await;
-                self.record(&message, &failure, row.attempts, row.tried_since.to_jiff()).await?;
+                self.record(&message, &failure, row.charged).await?;
             }
         }
         Ok(true)
@@ -98,7 +98,7 @@ impl Redriver {
         let taken = sqlx::query_as(
             "UPDATE parked SET state = 'waiting', attempts = attempts + 1, tries = tries + 1, next_attempt_at = $2
              WHERE seq = $1
-             RETURNING event_id, event_type, body, muted, attempts, tried_since",
+             RETURNING event_id, event_type, body, muted, attempts, tries, tried_since",
         )
         .bind(seq)
         .bind(jiff_sqlx::Timestamp::from(now + delay(tries + 1)))
@@ -114,28 +114,29 @@ impl Redriver {
         &self,
         message: &Incoming,
         failure: &Failure,
-        attempts: i32,
-        tried_since: jiff::Timestamp,
+        Charged { attempts, tries, tried_since }: Charged,
     ) -> Result<(), sqlx::Error> {
         let mut tx = self.database.begin().await?;
-        let age = tx.now().duration_since(tried_since).unsigned_abs();
+        let age = tx.now().duration_since(tried_since.to_jiff()).unsigned_abs();
         let dead = failure.is_permanent() || age > self.time_limit;
         let recorded = sqlx::query(
             "UPDATE parked SET reason = $3, error = $4, state = CASE WHEN $5 THEN 'dead' ELSE state END, \
                     next_attempt_at = CASE WHEN $5 THEN NULL ELSE next_attempt_at END
-             WHERE event_id = $1 AND state = 'waiting' AND attempts = $2",
+             WHERE event_id = $1 AND state = 'waiting' AND attempts = $2 AND tries = $6 AND body = $7",
         )
         .bind(message.id)
         .bind(attempts)
         .bind(failure.class())
         .bind(describe(failure))
         .bind(dead)
+        .bind(tries)
+        .bind(&message.body[..])
         .execute(tx.sql())
         .await?;
         note_attempt(&mut tx, message.id, attempts, failure).await?;
         tx.commit().await?;
         reached(Step::Committed).await;
-        // An operator may have discarded or retried it meanwhile: then this attempt is history.
+        // An operator may have corrected, retried or discarded it meanwhile: then this attempt is history.
         if recorded.rows_affected() == 1 {
             log(dead, message, failure.class(), attempts);
         }
@@ -160,7 +161,15 @@ struct Taken {
     event_type: String,
     body: Vec<u8>,
     muted: bool,
+    #[sqlx(flatten)]
+    charged: Charged,
+}
+
+/// Which attempt it is: in all, and since when the time limit runs.
+#[derive(Clone, Copy, FromRow)]
+struct Charged {
     attempts: i32,
+    tries: i32,
     tried_since: jiff_sqlx::Timestamp,
 }
 

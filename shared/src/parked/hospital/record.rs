@@ -221,7 +221,8 @@ pub async fn list(
         .await
 }
 
-/// Messages that nobody comes before, in their order, from after the position `after` on; locked.
+/// Messages that nobody comes before, in their order, from after the position `after` on; locked. Not those that are being
+/// tried at this moment: they have what a retry would give them.
 pub async fn lock_retriable(
     sql: &mut PgConnection,
     filter: &Filter,
@@ -233,7 +234,7 @@ pub async fn lock_retriable(
         summary!(),
         " FROM parked WHERE state IN ('waiting', 'dead') AND ",
         filtered!(),
-        " AND seq > $4 ORDER BY seq LIMIT $5 FOR UPDATE"
+        " AND seq > $4 ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED"
     );
     sqlx::query_as(query)
         .bind(filter.state.map(State::as_str))
