@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The mail sink and the three services: how they are started, with what settings, and how they are stopped.
+# The mail sink and the three services: how they are started, with what settings, who starts them again, and how they are
+# stopped.
 
 # build_programs: all of them together, so that each dependency is built once, with the same features. Sets BIN_DIR.
 build_programs() {
@@ -43,6 +44,8 @@ service_settings() {
   for name in $(compgen -e RUST_) $(compgen -e OTEL_); do
     echo "$name=${!name}"
   done
+  # The last word: what a drill has changed for a while.
+  [[ ! -e $RUN/$1.override ]] || cat "$RUN/$1.override"
 }
 
 # launch NAME SETTING...: starts a program of ours, unless it runs with the same binary and settings already.
@@ -97,6 +100,20 @@ await_service() {
   local ops=${1^^}_OPS_PORT
   await "$1" 60 http_ok "${!ops}" /health/ready
 }
+
+# With our BIN_DIR, RUST_* and OTEL_*: what it starts again gets the settings that we gave.
+launch_supervisor() {
+  export FLEET_DIR BIN_DIR
+  spawn supervisor "$LOGS/supervisor.log" "$LOGS/supervisor.log" "$LIB/supervisor"
+}
+
+stop_supervisor() {
+  ask_to_stop supervisor
+  see_stopped 10 supervisor
+}
+
+# What a drill that was killed may have left behind.
+forget_drills() { rm -f "$RUN"/*.hold "$RUN"/*.override; }
 
 # Side by side: each may take its ten seconds to finish what it does.
 stop_services() {

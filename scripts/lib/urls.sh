@@ -36,4 +36,5 @@ service_urls() {
   echo "SMTP_URL=smtp://127.0.0.1:$SMTP_PORT"
   echo "LOGS_DIR=$LOGS"
   echo "ADMIN_TOKEN=$ADMIN_TOKEN"
+  echo "SCRIPTS_DIR=$ROOT/scripts"
 }
