@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use secrecy::SecretString;
 
-use crate::{retention::Retention, telemetry::TelemetryConfig};
+use crate::{middleware::Faults, retention::Retention, telemetry::TelemetryConfig};
 
 /// What every service can be told.
 #[derive(Clone, Debug, Args)]
@@ -40,6 +40,10 @@ pub struct CommonConfig {
     /// What is kept for how long.
     #[command(flatten)]
     pub retention: Retention,
+    /// For drills only: handlings that fail or take longer, as in `fail=0.2,delay=50ms,always=0.05`. A share of all
+    /// handlings fails, every handling takes so much longer, all handlings of a share of the customers fail.
+    #[arg(long, env, value_name = "FAULTS")]
+    pub inject_faults: Option<Faults>,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     event::{Envelope, Event, EventType},
     failure::{Failure, HandlerError},
+    middleware::Faults,
     unit_of_work::UnitOfWork,
 };
 
@@ -23,6 +24,7 @@ pub trait Handler<E: Event>: Send + Sync + 'static {
 #[derive(Clone, Default)]
 pub struct Handlers {
     by_type: HashMap<&'static str, (EventType, Arc<dyn AnyHandler>)>,
+    faults: Option<Faults>,
 }
 
 impl Handlers {
@@ -39,6 +41,13 @@ impl Handlers {
         self
     }
 
+    /// Around every handler from now on, whether the event comes from the queue, a history or `parked`. For drills.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Option<Faults>) -> Self {
+        self.faults = faults;
+        self
+    }
+
     /// The event types that have a handler, in alphabetical order.
     pub fn event_types(&self) -> Vec<EventType> {
         let mut types: Vec<_> = self.by_type.values().map(|(event_type, _)| *event_type).collect();
@@ -50,7 +59,11 @@ impl Handlers {
     pub async fn handle(&self, tx: &mut UnitOfWork, envelope: &Envelope) -> Result<(), Failure> {
         let (_, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
         tx.answer(envelope.meta());
-        handler.handle(tx, envelope).await
+        let handling = handler.handle(tx, envelope);
+        match self.faults {
+            Some(faults) => faults.around(envelope.subject, handling).await,
+            None => handling.await,
+        }
     }
 
     /// Whether `envelope` is an event that a handler here could take, without handing it over.

@@ -18,11 +18,13 @@ use crate::{failure::Failure, inbox::Outcome, router::Batch};
 mod around;
 mod catch_panic;
 mod from_fn;
+mod inject_faults;
 mod timeout;
 mod trace;
 
 pub use around::{Around, around};
 pub use from_fn::{FromFn, Next, from_fn};
+pub use inject_faults::{Faults, FaultsError};
 
 /// The limits that the default stack keeps.
 #[derive(Clone, Copy, Debug)]

@@ -159,7 +159,10 @@ fn start(
 ) -> Tasks {
     let health = Health::default();
     let mut launch = Launch { tasks: Tasks::new(), created: CancellationToken::new(), shutdown: shutdown.clone() };
-    let handlers = service.handlers;
+    if let Some(faults) = config.inject_faults {
+        warn!(?faults, "faults are injected: handlings fail or take longer on purpose");
+    }
+    let handlers = service.handlers.with_faults(config.inject_faults);
     let (publishes, reacts_to) = (service.publishes.to_vec(), handlers.event_types());
     let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
     let admin = Admin {

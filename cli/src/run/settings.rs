@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use email::EmailConfig;
 use secrecy::SecretString;
-use shared::{config::CommonConfig, retention::Retention, telemetry::TelemetryConfig};
+use shared::{config::CommonConfig, middleware::Faults, retention::Retention, telemetry::TelemetryConfig};
 
 /// What carries the events from one service to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,6 +81,7 @@ macro_rules! settings_of {
                     admin_token: every.admin_token,
                     mute_catch_up: every.mute_catch_up,
                     retention: every.retention,
+                    inject_faults: every.inject_faults,
                     telemetry: every.telemetry,
                 }
             }
@@ -122,6 +123,10 @@ struct Every {
     mute_catch_up: bool,
     #[command(flatten)]
     retention: Retention,
+    /// For drills only: handlings that fail or take longer, as in `fail=0.2,delay=50ms,always=0.05`. A share of all
+    /// handlings fails, every handling takes so much longer, all handlings of a share of the customers fail.
+    #[arg(long, env, value_name = "FAULTS")]
+    inject_faults: Option<Faults>,
     #[command(flatten)]
     telemetry: TelemetryConfig,
 }
