@@ -15,13 +15,15 @@ use crate::{
     store::{self, Booking},
 };
 
-/// A customer registered: joining points.
+/// A customer registered: joining points, unless the registration was undone before we heard of it.
 pub struct Join;
 
 impl Handler<CustomerCreated> for Join {
     async fn handle(&self, tx: &mut UnitOfWork, event: &CustomerCreated) -> Result<(), HandlerError> {
         let (customer_id, booked_at) = (event.customer_id, tx.now());
-        store::open(tx.sql(), customer_id, booked_at).await?;
+        if !store::open(tx.sql(), customer_id, booked_at).await? {
+            return Ok(());
+        }
         let booking = Booking::answering(tx, JOINING_POINTS, Reason::Joining)?;
         if store::book(tx.sql(), customer_id, &booking).await? {
             let balance = store::balance(tx.sql(), customer_id).await?;
@@ -41,6 +43,9 @@ impl Handler<CustomerDeactivated> for Revoke {
             return Ok(());
         }
         let points = store::balance(tx.sql(), customer_id).await?;
+        if points == 0 {
+            return Ok(());
+        }
         let booking = Booking::answering(tx, -points, Reason::Revocation)?;
         if store::book(tx.sql(), customer_id, &booking).await? {
             tx.publish(&StatusPointsRevoked { customer_id, points, balance: 0, booked_at })?;

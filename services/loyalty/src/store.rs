@@ -25,26 +25,31 @@ impl Booking {
     }
 }
 
-/// Opens the customer's account if there is none, and locks it.
-pub async fn open(sql: &mut PgConnection, id: CustomerId, now: Timestamp) -> Result<(), sqlx::Error> {
-    query!(
-        "INSERT INTO accounts AS known (customer_id, opened_at) VALUES ($1, $2)
-         ON CONFLICT (customer_id) DO UPDATE SET opened_at = known.opened_at",
+/// Opens the customer's account if there is none, and locks it; `false` if it is closed.
+pub async fn open(sql: &mut PgConnection, id: CustomerId, now: Timestamp) -> Result<bool, sqlx::Error> {
+    query_scalar!(
+        r#"INSERT INTO accounts AS known (customer_id, opened_at) VALUES ($1, $2)
+           ON CONFLICT (customer_id) DO UPDATE SET opened_at = known.opened_at
+           RETURNING closed_at IS NULL AS "is_open!""#,
         id.0,
         SqlTimestamp::from(now) as _,
     )
-    .execute(sql)
-    .await?;
-    Ok(())
+    .fetch_one(sql)
+    .await
 }
 
-/// Closes the customer's account, and so locks it; `false` if there is none that is open.
+/// Closes the customer's account, and so locks it; `false` if it is closed already. Without an account one is made that
+/// was never open: after a lost binding the end of a customer may be heard of before the beginning, which must then find it.
 pub async fn close(sql: &mut PgConnection, id: CustomerId, now: Timestamp) -> Result<bool, sqlx::Error> {
     let now = SqlTimestamp::from(now);
-    let closed =
-        query!("UPDATE accounts SET closed_at = $2 WHERE customer_id = $1 AND closed_at IS NULL", id.0, now as _)
-            .execute(sql)
-            .await?;
+    let closed = query!(
+        "INSERT INTO accounts AS known (customer_id, opened_at, closed_at) VALUES ($1, $2, $2)
+         ON CONFLICT (customer_id) DO UPDATE SET closed_at = $2 WHERE known.closed_at IS NULL",
+        id.0,
+        now as _,
+    )
+    .execute(sql)
+    .await?;
     Ok(closed.rows_affected() == 1)
 }
 

@@ -93,6 +93,17 @@ async fn a_second_deactivation_and_one_of_somebody_unknown_take_nothing() {
     assert_eq!(stage.published().await.len(), 2);
 }
 
+/// As after a lost binding, when the history heals the gap behind what the queue brought.
+#[tokio::test]
+async fn who_was_deactivated_before_we_heard_of_the_registration_gets_no_points() {
+    let mut stage = Stage::new().await;
+    let ada = CustomerId(Uuid::now_v7());
+    stage.deactivated(ada).await;
+    stage.created(ada).await;
+    assert_eq!(stage.ledger(ada).await, [0; 0]);
+    assert_eq!(stage.published().await, []);
+}
+
 #[tokio::test]
 async fn a_replay_after_the_inbox_was_purged_books_nothing_again() {
     let mut stage = Stage::new().await;
