@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, put},
 };
 use jiff::Timestamp;
 use mail_parser::{Message, MessageParser, PartType};
@@ -27,6 +27,7 @@ pub fn api(sink: Arc<Sink>) -> Router {
         .route("/api/v1/message/{id}", get(message))
         .route("/api/v1/message/{id}/raw", get(raw))
         .route("/readyz", get(async || "ok"))
+        .route("/away", put(away))
         .with_state(sink)
 }
 
@@ -101,6 +102,11 @@ async fn message(State(sink): State<Arc<Sink>>, Path(id): Path<String>) -> Respo
 
 async fn raw(State(sink): State<Arc<Sink>>, Path(id): Path<String>) -> Result<Vec<u8>, StatusCode> {
     sink.mailbox.get(&id).map(|mail| mail.raw.clone()).ok_or(StatusCode::NOT_FOUND)
+}
+
+/// Takes SMTP away, or brings it back. Not Mailpit's.
+async fn away(State(sink): State<Arc<Sink>>, Json(away): Json<bool>) {
+    sink.away.send_replace(away);
 }
 
 /// Mailpit deletes single mails when the body names ids; rather refuse than delete too much.

@@ -18,6 +18,7 @@ use rules::Rules;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
 };
 
 /// Keeps the mails it is sent, shows them over Mailpit's HTTP API, delivers nothing. For development only.
@@ -27,7 +28,8 @@ struct Args {
     /// Where to listen for SMTP
     #[arg(long, env = "SMTP_ADDR", default_value = "127.0.0.1:1025")]
     smtp_addr: SocketAddr,
-    /// Where to listen for HTTP: /api/v1/messages, /api/v1/search?query=to:…, /api/v1/message/{id}[/raw], /readyz
+    /// Where to listen for HTTP: /api/v1/messages, /api/v1/search?query=to:…, /api/v1/message/{id}[/raw], /readyz; and
+    /// PUT /away with true or false: nobody listens for SMTP until it is back
     #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8025")]
     http_addr: SocketAddr,
     /// How many mails to keep; the oldest go first
@@ -39,11 +41,14 @@ struct Args {
 struct Sink {
     mailbox: Mailbox,
     rules: Rules,
+    /// Whether SMTP is away, as a server that is down: the mailbox can still be looked into.
+    away: watch::Sender<bool>,
 }
 
 impl Sink {
     fn new(max_mails: usize) -> Arc<Self> {
-        Arc::new(Self { mailbox: Mailbox::new(max_mails), rules: Rules::default() })
+        let away = watch::Sender::new(false);
+        Arc::new(Self { mailbox: Mailbox::new(max_mails), rules: Rules::default(), away })
     }
 }
 
@@ -57,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
     println!("mail-sink: SMTP on {}, HTTP on {}", args.smtp_addr, args.http_addr);
     // What is in memory is not worth a slow goodbye, so open sessions are dropped.
     tokio::select! {
-        () = smtp::serve(smtp, sink.clone()) => Ok(()),
+        served = smtp::serve(smtp, sink.clone()) => served.context("SMTP"),
         served = axum::serve(http, http::api(sink)) => served.context("HTTP"),
         _ = terminate.recv() => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),

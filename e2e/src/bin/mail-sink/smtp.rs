@@ -8,6 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::sleep,
 };
 
@@ -19,14 +20,32 @@ const MAX_LINE: u64 = 1 << 20;
 /// How long a sender may wait in vain for the answer to a mail that hangs.
 const HANG: Duration = Duration::from_mins(1);
 
-/// Accepts connections for ever.
-pub async fn serve(listener: TcpListener, sink: Arc<Sink>) {
+/// Accepts connections for ever. While the sink is away nobody listens, and what was open is cut.
+pub async fn serve(listener: TcpListener, sink: Arc<Sink>) -> io::Result<()> {
+    let addr = listener.local_addr()?;
+    let mut away = sink.away.subscribe();
+    let mut listener = listener;
+    // Waiting for a sender that is gone would fail; ours is in the sink that we hold.
+    loop {
+        tokio::select! {
+            () = accept(listener, sink.clone()) => {}
+            _ = away.wait_for(|away| *away) => {}
+        }
+        let _ = away.wait_for(|away| !*away).await;
+        listener = TcpListener::bind(addr).await?;
+    }
+}
+
+/// Dropping this ends the sessions.
+async fn accept(listener: TcpListener, sink: Arc<Sink>) {
+    let mut sessions = JoinSet::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(Session::new(stream, sink.clone()).run())),
+            Ok((stream, _)) => drop(sessions.spawn(Session::new(stream, sink.clone()).run())),
             // Out of file descriptors, most likely: sessions that end give some back.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
+        while sessions.try_join_next().is_some() {}
     }
 }
 

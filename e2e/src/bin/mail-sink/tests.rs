@@ -50,6 +50,12 @@ impl TestSink {
         Ok(reqwest::get(format!("{}{path}", self.url)).await?.error_for_status()?.json().await?)
     }
 
+    async fn away(&self, away: bool) -> anyhow::Result<()> {
+        let url = self.url.replace("/api/v1", "/away");
+        reqwest::Client::new().put(url).json(&away).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     async fn count(&self, address: &str) -> anyhow::Result<Value> {
         Ok(self.get(&format!("/search?query=to:{address}")).await?["messages_count"].clone())
     }
@@ -126,5 +132,20 @@ async fn the_mailbox_can_be_emptied() -> anyhow::Result<()> {
     sink.send(&format!("HELO test\r\n{}", mail_to("ada@example.com"))).await?;
     reqwest::Client::new().delete(format!("{}/messages", sink.url)).send().await?.error_for_status()?;
     assert_eq!(sink.get("/messages?limit=5").await?["total"], 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn while_the_sink_is_away_nobody_listens_and_open_sessions_are_cut() -> anyhow::Result<()> {
+    let sink = TestSink::start().await?;
+    let mut open = sink.connect().await?;
+    open.read_line(&mut String::new()).await?;
+    sink.away(true).await?;
+    // Cut, and not before: reading ends when the session does.
+    assert_eq!(open.read_line(&mut String::new()).await.unwrap_or_default(), 0);
+    assert!(sink.connect().await.is_err(), "somebody listens");
+    sink.away(false).await?;
+    while sink.connect().await.is_err() {}
+    assert_eq!(sink.send(&mail_to("ada@example.com")).await?, [220, 250, 250, 354, 250, 221]);
     Ok(())
 }
