@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use futures_util::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{
@@ -20,6 +21,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::eventually::PATIENCE;
+
+/// Whoever reads a history that has nothing new for so long has read it.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// A connection to the fleet's vhost.
 #[derive(Debug)]
@@ -77,6 +81,51 @@ impl Broker {
         Ok(found)
     }
 
+    /// What the history of `owner` holds since about `since`: until all of `ids` were there, or nothing new comes.
+    pub async fn history_since(
+        &self,
+        owner: &str,
+        since: Timestamp,
+        ids: &HashSet<Uuid>,
+    ) -> anyhow::Result<Vec<Recorded>> {
+        let channel = self.channel().await?;
+        // By the broker's clock, and in whole chunks.
+        let from = (since - SignedDuration::from_secs(60)).as_second().unsigned_abs();
+        let mut consumer = read(&channel, owner, AMQPValue::Timestamp(from)).await?;
+        let mut missing = ids.clone();
+        let mut found = Vec::new();
+        while !missing.is_empty()
+            && let Ok(next) = timeout(IDLE, consumer.next()).await
+        {
+            let delivery = next.context("closed")??;
+            delivery.ack(BasicAckOptions::default()).await?;
+            // Poison has no envelope, and nobody asks for it here.
+            if let Ok(recorded) = Recorded::read(delivery) {
+                missing.remove(&recorded.id);
+                found.push(recorded);
+            }
+        }
+        channel.close(200, "bye".into()).await?;
+        Ok(found)
+    }
+
+    /// How many messages are ready in `queue`; `None` if there is no such queue.
+    pub async fn ready(&self, queue: &str) -> anyhow::Result<Option<u32>> {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let asked = self.channel().await?.queue_declare(ShortString::from(queue), passive, FieldTable::default()).await;
+        match asked {
+            Ok(queue) => Ok(Some(queue.message_count())),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => bail!(error),
+        }
+    }
+
+    /// Publishes what nobody can decode, under a message id.
+    pub async fn publish_undecodable(&self, exchange: &str, message_id: Uuid) -> anyhow::Result<()> {
+        let properties = BasicProperties::default().with_message_id(message_id.to_string().into());
+        self.publish(exchange, b"neither JSON nor an event", properties).await
+    }
+
     /// Takes `queue` away, with what is in it.
     pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
         let channel = self.channel().await?;
@@ -94,13 +143,7 @@ impl Broker {
 
     /// Whether there is such a queue.
     pub async fn has_queue(&self, queue: &str) -> anyhow::Result<bool> {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let asked = self.channel().await?.queue_declare(ShortString::from(queue), passive, FieldTable::default()).await;
-        match asked {
-            Ok(_) => Ok(true),
-            Err(error) if is_not_found(&error) => Ok(false),
-            Err(error) => bail!(error),
-        }
+        Ok(self.ready(queue).await?.is_some())
     }
 }
 
@@ -125,9 +168,13 @@ pub async fn publish(
 }
 
 async fn read_from_first(channel: &Channel, owner: &str) -> anyhow::Result<lapin::Consumer> {
+    read(channel, owner, AMQPValue::LongString("first".into())).await
+}
+
+async fn read(channel: &Channel, owner: &str, offset: AMQPValue) -> anyhow::Result<lapin::Consumer> {
     channel.basic_qos(256, BasicQosOptions::default()).await?;
     let mut arguments = FieldTable::default();
-    arguments.insert("x-stream-offset".into(), AMQPValue::LongString("first".into()));
+    arguments.insert("x-stream-offset".into(), offset);
     let stream = ShortString::from(format!("{owner}.history"));
     Ok(channel.basic_consume(stream, ShortString::default(), BasicConsumeOptions::default(), arguments).await?)
 }

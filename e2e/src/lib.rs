@@ -12,9 +12,11 @@
 //! `tests/faults.rs` owns a fleet of real processes and breaks it. Neither knows what a service is made of: this crate
 //! does not depend on `shared`.
 
+pub mod admin;
 pub mod api;
 pub mod broker;
 pub mod database;
+pub mod effects;
 pub mod eventually;
 pub mod load;
 pub mod logs;

@@ -1,6 +1,11 @@
 //! What the services wrote: one JSON object a line, in `<service>.jsonl`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead, BufReader, Seek, SeekFrom},
+    path::PathBuf,
+};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -44,6 +49,28 @@ impl Logs {
     pub fn text(&self, service: &str) -> anyhow::Result<String> {
         let path = self.folder.join(format!("{service}.jsonl"));
         fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
+    }
+
+    /// How long the log of `service` is by now, in bytes; zero if there is none.
+    pub fn length(&self, service: &str) -> u64 {
+        fs::metadata(self.folder.join(format!("{service}.jsonl"))).map_or(0, |file| file.len())
+    }
+
+    /// How often `service` says that it has handled each event, in what it wrote after its first `offset` bytes.
+    pub fn handled_since(&self, service: &str, offset: u64) -> anyhow::Result<HashMap<Uuid, usize>> {
+        let mut file = fs::File::open(self.folder.join(format!("{service}.jsonl")))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut handled = HashMap::new();
+        for line in BufReader::new(file).lines() {
+            let line = line?;
+            // A process that was killed may have left half a line.
+            if line.contains(r#""message":"event handled""#)
+                && let Ok(hop) = serde_json::from_str::<Hop>(&line)
+            {
+                *handled.entry(hop.event_id).or_default() += 1;
+            }
+        }
+        Ok(handled)
     }
 
     /// The complete lines of all services that have begun to write.

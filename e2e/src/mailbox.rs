@@ -75,12 +75,24 @@ impl Mailbox {
     /// Every address with the distinct Message-IDs of its mails: what counts as one mail, however often it came.
     pub async fn by_address(&self) -> anyhow::Result<HashMap<String, BTreeSet<String>>> {
         let mut found = HashMap::<_, BTreeSet<_>>::new();
-        for mail in self.list("messages", &[("limit", &ALL.to_string())]).await? {
+        for mail in self.all().await? {
             for to in &mail.to {
                 found.entry(to.address.clone()).or_default().insert(mail.message_id.clone());
             }
         }
         Ok(found)
+    }
+
+    /// Every mail that there is.
+    pub async fn all(&self) -> anyhow::Result<Vec<Mail>> {
+        self.list("messages", &[("limit", &ALL.to_string())]).await
+    }
+
+    /// Takes SMTP away, or brings it back: the mail sink can, Mailpit can't.
+    pub async fn away(&self, away: bool) -> anyhow::Result<()> {
+        let answer = self.client.put(format!("{}/away", self.url)).json(&away).send().await?;
+        ensure!(answer.status().is_success(), "the mail server cannot be taken away: {}", answer.status());
+        Ok(())
     }
 
     /// The texts of a mail.
