@@ -1,6 +1,10 @@
 //! The folder of a fleet that runs without Docker: its URLs and its logs.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -19,21 +23,31 @@ impl FleetDir {
         self.fleet_dir.join("logs")
     }
 
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.fleet_dir
+    }
+
     /// The value of `name` in the fleet's `env`; `None` if no fleet runs here.
     pub fn setting(&self, name: &str) -> anyhow::Result<Option<String>> {
+        Ok(self.settings()?.and_then(|mut settings| settings.remove(name)))
+    }
+
+    /// Everything in the fleet's `env`; `None` if no fleet runs here.
+    pub fn settings(&self) -> anyhow::Result<Option<HashMap<String, String>>> {
         let path = self.fleet_dir.join("env");
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(value(&text, name)),
+            Ok(text) => Ok(Some(values(&text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("can't read {}", path.display())),
         }
     }
 }
 
-/// One `NAME=value` a line, nothing quoted.
-fn value(text: &str, name: &str) -> Option<String> {
+/// One `NAME=value` a line, nothing quoted; the last of a name counts.
+pub fn values(text: &str) -> HashMap<String, String> {
     let values = text.lines().filter_map(|line| line.trim().split_once('='));
-    values.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).next_back()
+    values.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -43,7 +57,7 @@ mod tests {
     #[test]
     fn a_setting_is_found_by_its_whole_name_and_may_hold_equal_signs() {
         let text = "# CUSTOMER_URL=no\nOLD_CUSTOMER_URL=http://old\nCUSTOMER_URL=http://new/?a=b\n";
-        assert_eq!(value(text, "CUSTOMER_URL").as_deref(), Some("http://new/?a=b"));
-        assert_eq!(value(text, "EMAIL_URL"), None);
+        assert_eq!(values(text).get("CUSTOMER_URL").map(String::as_str), Some("http://new/?a=b"));
+        assert_eq!(values(text).get("EMAIL_URL"), None);
     }
 }

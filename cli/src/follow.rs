@@ -10,7 +10,7 @@ use crate::{fleet_dir::FleetDir, out};
 mod flow;
 mod hop;
 mod outcome;
-mod paint;
+pub mod paint;
 mod reactions;
 #[cfg(test)]
 mod sample;

@@ -1,10 +1,12 @@
-//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, mends what failed.
+//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, mends what failed,
+//! and breaks it on purpose.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod ask;
+mod drill;
 mod fleet_dir;
 mod follow;
 mod http;
@@ -17,7 +19,7 @@ mod replay;
 mod republish;
 mod run;
 
-/// Runs the fleet, registers customers, follows what became of them, and mends what failed.
+/// Runs the fleet, registers customers, follows what became of them, mends what failed, and breaks it on purpose.
 #[derive(Parser)]
 #[command(name = "fleet", version)]
 struct Cli {
@@ -33,6 +35,7 @@ enum Command {
     Parked(parked::ParkedArgs),
     Replay(replay::ReplayArgs),
     Republish(republish::RepublishArgs),
+    Drill(drill::DrillArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Parked(args) => parked::parked(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),
+        Command::Drill(args) => drill::drill(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,0 +1,172 @@
+//! `fleet drill`: breaks the running fleet on purpose, and gives a verdict on what became of the registrations.
+
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum, builder::PossibleValue};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{fleet_dir::FleetDir, follow::paint::Paint, out};
+
+mod catalogue;
+mod composition;
+mod faults;
+mod findings;
+mod fleet;
+mod hands;
+mod processes;
+mod progress;
+mod proxy;
+mod report;
+mod script;
+mod stage;
+mod verdict;
+
+use catalogue::{Drill, Size};
+use fleet::Fleet;
+use stage::Stage;
+use verdict::Verdict;
+
+/// Break the running fleet on purpose, and see that nothing is lost, doubled or out of order.
+///
+/// Each drill puts on load from concurrent clients while something breaks, mends it, waits until the fleet is quiet, and
+/// compares what was acknowledged with the three schemas, the mailbox and the broker. It counts its own registrations
+/// only, so the fleet may have been in use; nothing but the drill should use it meanwhile. Time to recover is from the end
+/// of the fault, or of the load if that is later, until the fleet is quiet. Ctrl-C mends what is broken.
+///
+/// Exit codes: 0 if every verdict is good, 1 if one is bad, 2 for wrong usage or if no quiet fleet is there, 130
+/// if interrupted.
+#[derive(Clone, Debug, Args)]
+pub struct DrillArgs {
+    /// Which drills; `all` are all but the grand one.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<Name>,
+    /// How many customers register [default: 1000; in the grand drill 10000].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(10..=50_000))]
+    customers: Option<u32>,
+    /// How many clients register them [default: 20; in the grand drill 100].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500))]
+    clients: Option<u32>,
+    /// The fleet that docker compose has started. Its mail server refuses no address, so nothing is compensated; without
+    /// logs at hand, a second handling shows by its effects only.
+    #[arg(long)]
+    compose: bool,
+    /// Print a JSON array of verdicts.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    fleet: FleetDir,
+}
+
+/// A drill, or all of them.
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    One(Drill),
+    All,
+}
+
+impl ValueEnum for Name {
+    fn value_variants<'a>() -> &'a [Self] {
+        static NAMES: std::sync::LazyLock<Vec<Name>> = std::sync::LazyLock::new(|| {
+            let drills = Drill::value_variants().iter().copied().map(Name::One);
+            drills.chain([Name::All]).collect()
+        });
+        &NAMES
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::One(drill) => drill.to_possible_value(),
+            Self::All => Some(PossibleValue::new("all").help("All of these, but not the grand one")),
+        }
+    }
+}
+
+/// Wrong usage, or nothing to drill.
+const NOTHING_TO_DRILL: u8 = 2;
+/// As shells have it for SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Carries the drills out, one after the other.
+pub fn drill(args: &DrillArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(async {
+        let fleet = if args.compose { Fleet::composed()? } else { Fleet::native(&args.fleet)? };
+        let ended = tokio::select! {
+            ended = carry_out(args, &fleet) => ended,
+            signal = interrupted() => signal,
+        };
+        // Whatever happened: nothing stays broken.
+        fleet.faults.mend_all().await?;
+        ended
+    });
+    result.or_else(|error| {
+        eprintln!("error: {error:#}");
+        Ok(ExitCode::from(NOTHING_TO_DRILL))
+    })
+}
+
+async fn interrupted() -> anyhow::Result<ExitCode> {
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    eprintln!("interrupted: mending what is broken");
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+async fn carry_out(args: &DrillArgs, fleet: &Fleet) -> anyhow::Result<ExitCode> {
+    let mut verdicts = Vec::new();
+    for drill in args.drills() {
+        if let Some(reason) = drill.not_with_compose().filter(|_| args.compose) {
+            eprintln!("{} is left out with Docker Compose: {reason}", drill.name());
+            continue;
+        }
+        let verdict = match fleet.ensure_ready().await {
+            Ok(()) => perform(drill, args.size(drill), fleet).await,
+            Err(error) if verdicts.is_empty() => return Err(error),
+            Err(error) => Err(error.context("not begun")),
+        };
+        fleet.faults.mend_all().await?;
+        let verdict = verdict.unwrap_or_else(|error| Verdict::failed(&drill.name(), &error));
+        if !args.json {
+            out::print(&report::table(&verdict, Paint::for_stdout()))?;
+        }
+        verdicts.push(verdict);
+    }
+    if args.json {
+        out::print(&serde_json::to_string_pretty(&verdicts)?)?;
+    } else if verdicts.len() > 1 {
+        out::print(&report::summary(&verdicts, Paint::for_stdout()))?;
+    }
+    ensure!(!verdicts.is_empty(), "there was no drill to be carried out");
+    let good = verdicts.iter().all(|verdict| verdict.good);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn perform(drill: Drill, size: Size, fleet: &Fleet) -> anyhow::Result<Verdict> {
+    let mut stage = Stage::set(fleet, &drill.name(), size);
+    script::perform(drill, &mut stage).await?;
+    stage.until_quiet(&[]).await;
+    stage.judge().await
+}
+
+impl DrillArgs {
+    fn drills(&self) -> Vec<Drill> {
+        let drills_of = |name: &Name| match name {
+            Name::One(drill) => vec![*drill],
+            Name::All => Drill::all(),
+        };
+        self.names.iter().flat_map(drills_of).collect()
+    }
+
+    fn size(&self, drill: Drill) -> Size {
+        let Size { customers, clients, over } = drill.size();
+        Size {
+            customers: self.customers.map_or(customers, |count| count as usize),
+            clients: self.clients.map_or(clients, |count| count as usize),
+            over,
+        }
+    }
+}
