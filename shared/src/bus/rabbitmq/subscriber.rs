@@ -24,6 +24,8 @@ const PREFETCH: u16 = 256;
 /// After so many returns the broker gives a message up. Crashes and restarts count for every message that was unsettled,
 /// so a small limit would kill innocents; without one, 4.x sends returned messages to the tail.
 const DELIVERY_LIMIT: i32 = 1000;
+/// How often somebody who waits for a delivery looks whether the channel is still there.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The receiving half of a service.
 pub(super) struct RabbitSubscriber {
@@ -185,11 +187,24 @@ struct Consuming {
     dead_letters: bool,
 }
 
+impl Consuming {
+    /// Nobody may wait for ever on a channel that is gone: a consumer is not always told so.
+    async fn until_delivery(&mut self) -> Option<lapin::Result<lapin::message::Delivery>> {
+        loop {
+            match tokio::time::timeout(LOOK, self.consumer.next()).await {
+                Ok(next) => return next,
+                Err(_) if self.channel.status().connected() => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
 impl Deliveries for Consuming {
     fn next(&mut self) -> BoxFuture<'_, Option<Delivery>> {
         // Any error, and the end as well, means that this channel is dead.
         async {
-            let delivery = self.consumer.next().await?.ok()?;
+            let delivery = self.until_delivery().await?.ok()?;
             Some(if self.dead_letters { deliver_dead(delivery) } else { deliver(delivery) })
         }
         .boxed()
@@ -237,8 +252,13 @@ fn deliver(delivery: lapin::message::Delivery) -> Delivery {
         given_up: None,
         body: delivery.data,
         settle: Box::new(move || {
-            // `Ok(false)`: the channel is gone or poisoned. Not acknowledged, so it comes again.
-            async move { acker.ack(BasicAckOptions::default()).await.unwrap_or(false) }.boxed()
+            // `Ok(false)`: the channel is gone or poisoned. Not acknowledged, so it comes again. With a time limit, because
+            // lapin leaves some acks without an answer that were asked for in the moment in which a connection broke.
+            async move {
+                let acknowledged = within(async { Ok(acker.ack(BasicAckOptions::default()).await?) }).await;
+                acknowledged.unwrap_or(false)
+            }
+            .boxed()
         }),
     }
 }
