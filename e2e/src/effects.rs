@@ -71,6 +71,12 @@ impl Database {
         Ok(violations)
     }
 
+    /// The undecodable messages that `service` has ever parked, in one of `states`.
+    pub async fn undecodable(&self, service: &str, states: &[&str]) -> anyhow::Result<Vec<Uuid>> {
+        let sql = format!("SELECT event_id FROM {service}.parked WHERE key IS NULL AND state = ANY($1)");
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(states).fetch_all(self.pool()).await?)
+    }
+
     /// How many messages were parked since `since`, in all services, and how many are dead.
     pub async fn parked_since(&self, since: Timestamp) -> anyhow::Result<(i64, i64)> {
         let parked = SERVICES.map(|service| format!("SELECT state, parked_at FROM {service}.parked"));

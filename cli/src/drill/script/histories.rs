@@ -89,8 +89,10 @@ async fn finish_catch_up(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     stage.until_ready("loyalty").await
 }
 
-/// Everything that loyalty ever did is gone. It does all of it again, under the same ids, so nobody else does.
+/// Everything that loyalty ever did is gone. It does all of it again, under the same ids, so nobody else does. What operators
+/// did is not in the histories: what they once gave up as undecodable is dead again, and they give it up again.
 pub async fn lose_schema(stage: &mut Stage<'_>) -> anyhow::Result<()> {
+    let given_up = stage.fleet.database.undecodable("loyalty", &["discarded"]).await?;
     stage.expected.rebuilt = Some("loyalty");
     stage.put_on_load();
     stage.until_percent(40).await?;
@@ -102,5 +104,14 @@ pub async fn lose_schema(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     stage.fleet.faults.release("loyalty").await?;
     stage.until_ready("loyalty").await?;
     stage.lifted();
-    stage.finish_load().await
+    stage.finish_load().await?;
+    stage.until_quiet(&given_up).await;
+    let dead = stage.fleet.database.undecodable("loyalty", &["dead"]).await?;
+    for message in dead.iter().filter(|message| given_up.contains(message)) {
+        stage.fleet.admin()?.discard("loyalty", *message, "given up before the schema was lost").await?;
+    }
+    if !dead.is_empty() {
+        stage.note(format!("{} undecodable messages came back from the history", dead.len()));
+    }
+    Ok(())
 }
