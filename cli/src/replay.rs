@@ -9,18 +9,22 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::{
     http,
-    operations::{OperationsArgs, Service},
+    operations::{Operations, OperationsArgs, Service},
+    refusal::Refusal,
 };
 
 /// Without a terminal, a line says so often how far it has come.
 const TELL: Duration = Duration::from_secs(5);
 const INTERRUPTED: u8 = 130;
+/// For how long an earlier replay may still be ending.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Have a service read an owner's history again, up to its end as of now.
 ///
@@ -74,9 +78,8 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let ReplayArgs { owner, event, from, mute, dry_run, .. } = args;
     let body = json!({ "owner": owner, "event": event, "from": from, "mute": mute, "dry_run": dry_run });
     http::block_on(async {
-        let request = operations.request(args.service, Method::POST, "/replay")?.json(&body);
         let mut watch = Watch::new();
-        let response = http::send(request).await.with_context(|| args.service.name())?;
+        let response = begin(&operations, args.service, &body).await?;
         let finished = tokio::select! {
             finished = watch.until_it_ends(response) => finished,
             interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| false).map_err(Into::into),
@@ -84,6 +87,22 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         watch.bar.finish_and_clear();
         watch.conclude(args, finished?)
     })
+}
+
+/// Asks until the service has noticed that an interrupted replay is not listened to any more, for a few seconds.
+async fn begin(operations: &Operations, service: Service, body: &Value) -> anyhow::Result<Response> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        let request = operations.request(service, Method::POST, "/replay")?.json(body);
+        match http::send(request).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(Duration::from_millis(200)).await,
+            result => return result.with_context(|| service.name()),
+        }
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::CONFLICT)
 }
 
 /// The progress, for eyes.

@@ -3,11 +3,12 @@
 use clap::Args;
 use reqwest::Method;
 use serde_json::json;
+use shared::parked::hospital::Summary;
 use uuid::Uuid;
 
 use super::{
     FilterArgs, NOTHING,
-    hospital::{self, Summary},
+    hospital::{self, Kept},
 };
 use crate::{ask, http, operations::Operations};
 
@@ -36,7 +37,8 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
     let selected = match args.id {
         Some(id) => {
             let records = hospital::find(operations, id, args.filter.service).await?;
-            hospital::the_one(records)?.map(|record| record.summary).into_iter().collect()
+            let one = hospital::the_one(records)?;
+            one.map(|Kept { service, what }| Kept { service, what: what.summary }).into_iter().collect()
         }
         None => hospital::list(operations, &args.filter, MOST).await?,
     };
@@ -48,7 +50,7 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
     if args.all && !ask::confirm(&question, args.yes)? {
         return Ok(0);
     }
-    for Summary { service, event_id, event_type, .. } in &selected {
+    for Kept { service, what: Summary { event_id, event_type, .. } } in &selected {
         let request = operations.request(*service, Method::POST, &format!("/parked/{event_id}/discard"))?;
         http::send(request.json(&json!({ "reason": args.reason }))).await?;
         println!("{}: {event_type} {event_id} is discarded", service.name());

@@ -37,7 +37,7 @@ pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8
         eprintln!("no service keeps {}", args.id);
         return Ok(NOTHING);
     };
-    let before = text(&record.event)?;
+    let before = text(&record.what.event)?;
     let draft = args.from.is_none().then(|| Draft::new(args.id, &before)).transpose()?;
     loop {
         let after = match (&draft, &args.from) {
@@ -50,7 +50,7 @@ pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8
             return Ok(0);
         }
         let path = format!("/parked/{}/event", args.id);
-        let request = operations.request(record.summary.service, Method::PUT, &path)?;
+        let request = operations.request(record.service, Method::PUT, &path)?;
         let request = request.header("content-type", "application/json").body(after);
         match http::send(request).await {
             Ok(_) => break,

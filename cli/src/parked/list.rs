@@ -3,10 +3,11 @@
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets::NOTHING as BARE};
 use jiff::{SignedDuration, Timestamp};
+use shared::parked::hospital::Summary;
 
 use super::{
     FilterArgs,
-    hospital::{self, Summary},
+    hospital::{self, Kept},
 };
 use crate::{operations::Operations, out};
 
@@ -42,18 +43,18 @@ pub async fn list(operations: &Operations, args: &ListArgs) -> anyhow::Result<u8
 }
 
 /// One line each.
-pub fn table(summaries: &[Summary]) -> Table {
+fn table(all: &[Kept<Summary>]) -> Table {
     let mut table = Table::new();
     // Ids are there to be copied: never cut or wrapped.
     table.load_style(BARE).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["SERVICE", "STATE", "EVENT", "REASON", "TRIES", "AGE", "NEXT TRY", "EVENT ID", "CUSTOMER"]);
     let now = now();
-    for summary in summaries {
+    for Kept { service, what: summary } in all {
         let next = summary.next_attempt_at.map_or_else(|| "-".to_owned(), |at| relative(at, now));
         let customer = summary.customer_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         table.add_row([
-            summary.service.name().to_owned(),
-            summary.state.clone(),
+            service.name().to_owned(),
+            summary.state.to_string(),
             summary.event_type.clone(),
             summary.reason.clone(),
             summary.attempts.to_string(),

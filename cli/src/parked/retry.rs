@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use reqwest::Method;
 use serde::Deserialize;
+use shared::parked::hospital::{Record, State};
 use uuid::Uuid;
 
 use super::{
     FAILED_AGAIN, FilterArgs, NOTHING,
-    hospital::{self, Record},
+    hospital::{self, Kept},
 };
 use crate::{ask, http, operations::Operations};
 
@@ -41,18 +42,18 @@ pub async fn retry(operations: &Operations, args: &RetryArgs) -> anyhow::Result<
 
 async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: Duration) -> anyhow::Result<u8> {
     let records = hospital::find(operations, id, args.filter.service).await?;
-    let records: Vec<_> = records.into_iter().filter(|record| record.summary.is_unresolved()).collect();
+    let records: Vec<_> = records.into_iter().filter(|record| !record.what.summary.state.is_resolved()).collect();
     if records.is_empty() {
         eprintln!("no service keeps {id}, or it is done already");
         return Ok(NOTHING);
     }
     let mut code = 0;
     for record in records {
-        let service = record.summary.service;
+        let service = record.service;
         operations.ask(service, Method::POST, &format!("/parked/{id}/retry")).await?;
         let after = outcome(operations, &record, limit).await?;
-        match after.summary.state.as_str() {
-            "done" => println!("{}: done", service.name()),
+        match after.summary.state {
+            State::Done => println!("{}: done", service.name()),
             state => {
                 println!("{}: {state} ({})", service.name(), after.summary.reason);
                 code = FAILED_AGAIN;
@@ -63,13 +64,14 @@ async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: D
 }
 
 /// The message once it was tried again, or when the time is over.
-async fn outcome(operations: &Operations, before: &Record, limit: Duration) -> anyhow::Result<Record> {
-    let (id, service) = (before.summary.event_id, before.summary.service);
+async fn outcome(operations: &Operations, before: &Kept<Record>, limit: Duration) -> anyhow::Result<Record> {
+    let Kept { service, what: before } = before;
+    let id = before.summary.event_id;
     let deadline = Instant::now() + limit;
     loop {
-        let record: Record = operations.ask(service, Method::GET, &format!("/parked/{id}")).await?.json().await?;
+        let record: Record = operations.ask(*service, Method::GET, &format!("/parked/{id}")).await?.json().await?;
         let failed_again = record.failures.len() > before.failures.len();
-        if !record.summary.is_unresolved() || failed_again || Instant::now() >= deadline {
+        if record.summary.state.is_resolved() || failed_again || Instant::now() >= deadline {
             return Ok(record);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -2,11 +2,15 @@
 
 use clap::Args;
 use serde_json::Value;
+use shared::parked::{
+    audit::Entry,
+    hospital::{Attempt, Record},
+};
 use uuid::Uuid;
 
 use super::{
     NOTHING,
-    hospital::{self, Attempt, Entry, Record},
+    hospital::{self, Kept},
 };
 use crate::{
     operations::{Operations, Service},
@@ -38,11 +42,11 @@ pub async fn show(operations: &Operations, args: &ShowArgs) -> anyhow::Result<u8
     Ok(0)
 }
 
-fn render(record: &Record) -> anyhow::Result<String> {
+fn render(Kept { service, what: record }: &Kept<Record>) -> anyhow::Result<String> {
     let summary = &record.summary;
     let mut lines = vec![
-        line("service", summary.service.name()),
-        line("state", &summary.state),
+        line("service", service.name()),
+        line("state", summary.state.as_str()),
         line("event", &format!("{} {}", summary.event_type, summary.event_id)),
         line("customer", &or_none(summary.customer_id)),
         line("correlation id", &or_none(record.correlation_id)),
@@ -50,7 +54,7 @@ fn render(record: &Record) -> anyhow::Result<String> {
         line("parked", &summary.parked_at.to_string()),
     ];
     lines.extend(summary.next_attempt_at.map(|at| line("next attempt", &at.to_string())));
-    lines.extend(summary.resolved_at.map(|at| line(&summary.state, &at.to_string())));
+    lines.extend(summary.resolved_at.map(|at| line(summary.state.as_str(), &at.to_string())));
     lines.extend(record.waits_behind.map(|first| line("waits behind", &first.to_string())));
     let failed = if record.failures.is_empty() { "" } else { ", of which failed:" };
     lines.push(format!("\nattempts: {}{failed}", summary.attempts));

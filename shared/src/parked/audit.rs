@@ -1,8 +1,8 @@
 //! What operators did, when, and what it changed: written in the transaction that did it, never rewritten.
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::{FromRow, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub(crate) struct Action<'a> {
 }
 
 /// A line of the trail.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
     /// The operator, as claimed.
     pub operator: String,
@@ -35,10 +35,10 @@ pub struct Entry {
     pub reason: Option<String>,
     /// What was changed, as it was.
     #[schema(value_type = Object)]
-    pub before: Option<Box<RawValue>>,
+    pub before: Option<Value>,
     /// What was changed, as it is since then.
     #[schema(value_type = Object)]
-    pub after: Option<Box<RawValue>>,
+    pub after: Option<Value>,
     /// When.
     pub at: Timestamp,
 }
@@ -77,15 +77,15 @@ struct Row {
     operator: String,
     action: String,
     reason: Option<String>,
-    before: Option<Json<Box<RawValue>>>,
-    after: Option<Json<Box<RawValue>>>,
+    before: Option<Json<Value>>,
+    after: Option<Json<Value>>,
     at: jiff_sqlx::Timestamp,
 }
 
 impl From<Row> for Entry {
     fn from(row: Row) -> Self {
         let Row { operator, action, reason, before, after, at } = row;
-        let json = |value: Option<Json<Box<RawValue>>>| value.map(|Json(value)| value);
+        let json = |value: Option<Json<Value>>| value.map(|Json(value)| value);
         Self { operator, action, reason, before: json(before), after: json(after), at: at.to_jiff() }
     }
 }

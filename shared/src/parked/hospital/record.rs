@@ -43,6 +43,13 @@ impl State {
     }
 }
 
+impl State {
+    /// Whether there is nothing to do about it any more.
+    pub fn is_resolved(self) -> bool {
+        matches!(self, Self::Done | Self::Discarded)
+    }
+}
+
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
@@ -63,7 +70,7 @@ pub struct Filter {
 }
 
 /// A parked message in a list: nothing personal.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
     /// Its position here.
     #[serde(skip)]
@@ -116,7 +123,7 @@ impl FromRow<'_, PgRow> for Summary {
 }
 
 /// An attempt that failed.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Attempt {
     /// 1 is the first; one that is missing ended with the process.
     pub number: i32,
@@ -137,7 +144,7 @@ impl FromRow<'_, PgRow> for Attempt {
 }
 
 /// Everything that is known of a parked message; the event and the errors may hold personal data.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Record {
     /// As in a list.
     #[serde(flatten)]
@@ -210,7 +217,7 @@ pub async fn list(
         filtered!(),
         " AND seq < $4 ORDER BY seq DESC LIMIT $5"
     );
-    let resolved = matches!(filter.state, Some(State::Done | State::Discarded));
+    let resolved = filter.state.is_some_and(State::is_resolved);
     sqlx::query_as(if resolved { any } else { unresolved })
         .bind(filter.state.map(State::as_str))
         .bind(&filter.event_type)
