@@ -52,7 +52,7 @@ enum Command {
     Show(show::ShowArgs),
     /// Correct one's event in $EDITOR; its id, type and subject must stay.
     Edit(edit::EditArgs),
-    /// Try one, or all of some, again now, and wait for what comes of it.
+    /// Try one, in every service that keeps it, or all of some, again now, and wait for what comes of it.
     Retry(retry::RetryArgs),
     /// Give one, or all of some, up; what waits behind it follows.
     Discard(discard::DiscardArgs),
@@ -83,6 +83,22 @@ struct FilterArgs {
     /// Only of this customer.
     #[arg(long)]
     customer_id: Option<Uuid>,
+}
+
+/// One message, or all of some.
+#[derive(Clone, Debug, Args)]
+struct SelectionArgs {
+    /// The event's id.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    id: Option<Uuid>,
+    /// All that the filters select.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Do not ask before acting on all.
+    #[arg(long)]
+    yes: bool,
 }
 
 impl FilterArgs {

@@ -4,10 +4,9 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::json;
 use shared::parked::hospital::Summary;
-use uuid::Uuid;
 
 use super::{
-    FilterArgs, NOTHING,
+    NOTHING, SelectionArgs,
     hospital::{self, Kept},
 };
 use crate::{ask, http, operations::Operations};
@@ -17,37 +16,28 @@ const MOST: usize = 10_000;
 
 #[derive(Clone, Debug, Args)]
 pub struct DiscardArgs {
-    /// The event's id.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    id: Option<Uuid>,
-    /// All that the filters select.
-    #[arg(long)]
-    all: bool,
     #[command(flatten)]
-    filter: FilterArgs,
+    selection: SelectionArgs,
     /// Why, for the audit trail.
     #[arg(long)]
     reason: String,
-    /// Do not ask before discarding all.
-    #[arg(long)]
-    yes: bool,
 }
 
 pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
-    let selected = match args.id {
+    let selected = match args.selection.id {
         Some(id) => {
-            let records = hospital::find(operations, id, args.filter.service).await?;
+            let records = hospital::find(operations, id, args.selection.filter.service).await?;
             let one = hospital::the_one(records)?;
             one.map(|Kept { service, what }| Kept { service, what: what.summary }).into_iter().collect()
         }
-        None => hospital::list(operations, &args.filter, MOST).await?,
+        None => hospital::list(operations, &args.selection.filter, MOST).await?,
     };
     if selected.is_empty() {
         eprintln!("nothing to discard");
         return Ok(NOTHING);
     }
     let question = format!("Discard {} messages? Their effects will never happen.", selected.len());
-    if args.all && !ask::confirm(&question, args.yes)? {
+    if args.selection.all && !ask::confirm(&question, args.selection.yes)? {
         return Ok(0);
     }
     for Kept { service, what: Summary { event_id, event_type, .. } } in &selected {

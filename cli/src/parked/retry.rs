@@ -9,24 +9,15 @@ use shared::parked::hospital::{Record, State};
 use uuid::Uuid;
 
 use super::{
-    FAILED_AGAIN, FilterArgs, NOTHING,
+    FAILED_AGAIN, NOTHING, SelectionArgs,
     hospital::{self, Kept},
 };
 use crate::{ask, http, operations::Operations};
 
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
-    /// The event's id; every service that keeps it tries it again, unless --service names one.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    id: Option<Uuid>,
-    /// All that the filters select.
-    #[arg(long)]
-    all: bool,
     #[command(flatten)]
-    filter: FilterArgs,
-    /// Do not ask before retrying all.
-    #[arg(long)]
-    yes: bool,
+    selection: SelectionArgs,
     /// Wait so many seconds for what comes of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     wait: u64,
@@ -34,14 +25,14 @@ pub struct RetryArgs {
 
 pub async fn retry(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
     let limit = Duration::from_secs(args.wait);
-    match args.id {
+    match args.selection.id {
         Some(id) => retry_one(operations, id, args, limit).await,
         None => retry_all(operations, args).await,
     }
 }
 
 async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: Duration) -> anyhow::Result<u8> {
-    let records = hospital::find(operations, id, args.filter.service).await?;
+    let records = hospital::find(operations, id, args.selection.filter.service).await?;
     let records: Vec<_> = records.into_iter().filter(|record| !record.what.summary.state.is_resolved()).collect();
     if records.is_empty() {
         eprintln!("no service keeps {id}, or it is done already");
@@ -84,17 +75,17 @@ struct Retried {
 }
 
 async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
-    let selected = hospital::list(operations, &args.filter, 1000).await?;
+    let selected = hospital::list(operations, &args.selection.filter, 1000).await?;
     if selected.is_empty() {
         eprintln!("nothing to retry");
         return Ok(NOTHING);
     }
     let count = if selected.len() < 1000 { selected.len().to_string() } else { "1000 or more".into() };
-    if !ask::confirm(&format!("Try {count} messages again (and those behind them)?"), args.yes)? {
+    if !ask::confirm(&format!("Try {count} messages again (and those behind them)?"), args.selection.yes)? {
         return Ok(0);
     }
-    for service in args.filter.services() {
-        let request = operations.request(service, Method::POST, "/parked/retry")?.query(&args.filter.query());
+    for service in args.selection.filter.services() {
+        let request = operations.request(service, Method::POST, "/parked/retry")?.query(&args.selection.filter.query());
         let Retried { retried } = http::send(request).await?.json().await?;
         if retried > 0 {
             println!("{}: {retried} are tried again", service.name());
@@ -106,7 +97,7 @@ async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<
 /// Until none of them is left, or the time is over.
 async fn wait_for_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
     let deadline = Instant::now() + Duration::from_secs(args.wait);
-    let mut every = args.filter.clone();
+    let mut every = args.selection.filter.clone();
     every.state = None;
     loop {
         let left = hospital::list(operations, &every, 1000).await?.len();
