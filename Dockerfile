@@ -1,4 +1,4 @@
-# One image with every program of the fleet: customer, email, loyalty (docker-compose.yml names which one runs) and fleet.
+# One image with every program of the fleet: customer, email, loyalty, flow_view (docker-compose.yml names which one runs) and fleet.
 
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /build
@@ -9,9 +9,9 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=pas-de-trois-target,target=/build/target \
     find . -name '*.rs' -not -path './target/*' -exec touch {} + \
-    && cargo build --release --locked -p customer -p email -p loyalty -p cli \
+    && cargo build --release --locked -p customer -p email -p loyalty -p flow_view -p cli \
     && cd target/release \
-    && install -D -t /programs customer email loyalty fleet
+    && install -D -t /programs customer email loyalty flow_view fleet
 
 FROM debian:trixie-slim
 # For servers reached by TLS (amqps://, smtps://, a managed Postgres); the demo has none.

@@ -10,15 +10,17 @@ use crate::{fleet_dir::FleetDir, http};
 
 /// A service of the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Service {
     Customer,
     Email,
     Loyalty,
+    #[value(name = "flow_view")]
+    FlowView,
 }
 
 impl Service {
-    pub const ALL: [Self; 3] = [Self::Customer, Self::Email, Self::Loyalty];
+    pub const ALL: [Self; 4] = [Self::Customer, Self::Email, Self::Loyalty, Self::FlowView];
 
     /// Its name everywhere.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Service {
             Self::Customer => "customer",
             Self::Email => "email",
             Self::Loyalty => "loyalty",
+            Self::FlowView => "flow_view",
         }
     }
 
@@ -35,12 +38,13 @@ impl Service {
             Self::Customer => "http://127.0.0.1:9080",
             Self::Email => "http://127.0.0.1:9081",
             Self::Loyalty => "http://127.0.0.1:9082",
+            Self::FlowView => "http://127.0.0.1:9088",
         }
     }
 }
 
 /// Where the operations ports are, and who asks. `CUSTOMER_OPS_URL` and its like come from the
-/// environment, else from the fleet's folder, else they are 127.0.0.1:9080 to 9082.
+/// environment, else from the fleet's folder, else they are 127.0.0.1:9080 to 9082 and 9088.
 #[derive(Clone, Debug, Args)]
 pub struct OperationsArgs {
     /// The token of the operations ports; if not given, that of the running fleet.

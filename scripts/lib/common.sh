@@ -10,8 +10,8 @@ LOGS=$FLEET_DIR/logs
 
 DEFAULT_PORTS=(
   POSTGRES_PORT=55432 RABBITMQ_PORT=55672 SMTP_PORT=1025 MAIL_PORT=8025
-  CUSTOMER_PORT=8080 EMAIL_PORT=8081 LOYALTY_PORT=8082
-  CUSTOMER_OPS_PORT=9080 EMAIL_OPS_PORT=9081 LOYALTY_OPS_PORT=9082
+  CUSTOMER_PORT=8080 EMAIL_PORT=8081 LOYALTY_PORT=8082 FLOW_VIEW_PORT=8088
+  CUSTOMER_OPS_PORT=9080 EMAIL_OPS_PORT=9081 LOYALTY_OPS_PORT=9082 FLOW_VIEW_OPS_PORT=9088
 )
 
 # --- messages: progress on stderr, results on stdout -------------------------------------------------------------------
@@ -217,13 +217,12 @@ random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 load_secrets() {
   local file=$FLEET_DIR/secrets name
   if [[ ! -s $file ]]; then
-    (umask 077 && for name in POSTGRES ADMIN CUSTOMER EMAIL LOYALTY; do
-      echo "${name}_PASSWORD=$(random)"
-    done >"$file.new" && echo "ERLANG_COOKIE=$(random)" >>"$file.new")
-    mv "$file.new" "$file"
+    (umask 077 && : >"$file")
   fi
-  # A folder from before there was one.
-  grep -q '^ADMIN_TOKEN=' "$file" || echo "ADMIN_TOKEN=$(random)" >>"$file"
+  # One by one: a folder from before there was one gets it now.
+  for name in {POSTGRES,ADMIN,CUSTOMER,EMAIL,LOYALTY,FLOW_VIEW,MONITOR}_PASSWORD ERLANG_COOKIE ADMIN_TOKEN; do
+    grep -q "^$name=" "$file" || echo "$name=$(random)" >>"$file"
+  done
   # shellcheck source=/dev/null
   source "$file"
 }

@@ -54,7 +54,7 @@ EOF
 }
 
 rabbitmq_definitions() (
-  export ADMIN_PASSWORD CUSTOMER_PASSWORD EMAIL_PASSWORD LOYALTY_PASSWORD
+  export ADMIN_PASSWORD CUSTOMER_PASSWORD EMAIL_PASSWORD LOYALTY_PASSWORD FLOW_VIEW_PASSWORD MONITOR_PASSWORD
   "$LIB/definitions" "$1"
 )
 
@@ -110,7 +110,7 @@ create_vhost() {
   rabbitmqctl import_definitions "$file" >/dev/null
   rm "$file"
   for ((tick = 0; tick < 20; tick++)); do
-    [[ $(rabbitmqctl list_permissions -p "$1" 2>/dev/null) != *loyalty* ]] || return 0
+    [[ $(rabbitmqctl list_permissions -p "$1" 2>/dev/null) != *monitor* ]] || return 0
   done
   die "RabbitMQ has not made the vhost $1: see $LOGS/rabbitmq.log"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The mail sink and the three services: how they are started, with what settings, who starts them again, and how they are
+# The mail sink and the services: how they are started, with what settings, who starts them again, and how they are
 # stopped.
 
 # build_programs: all of them together, so that each dependency is built once, with the same features. Sets BIN_DIR.
@@ -7,7 +7,7 @@ build_programs() {
   PATH=$PATH:$HOME/.cargo/bin
   [[ -n $(type -P cargo) ]] || die "cargo is not installed: https://rustup.rs"
   say "building the programs (release; the first time takes minutes)"
-  (cd "$ROOT" && cargo build --release --locked -p customer -p email -p loyalty -p cli -p e2e --bins >&2)
+  (cd "$ROOT" && cargo build --release --locked -p customer -p email -p loyalty -p flow_view -p cli -p e2e --bins >&2)
   BIN_DIR=$(realpath "${CARGO_TARGET_DIR:-$ROOT/target}/release")
 }
 
@@ -40,6 +40,10 @@ service_settings() {
   if [[ $1 == email ]]; then
     echo "SMTP_URL=smtp://127.0.0.1:$SMTP_PORT"
     echo "PUBLIC_URL=http://127.0.0.1:$EMAIL_PORT"
+  fi
+  if [[ $1 == flow_view ]]; then
+    service_urls | grep -E '^(CUSTOMER|EMAIL|LOYALTY)_(OPS_)?URL=|^MAIL_URL='
+    [[ -z ${JAEGER_URL:-} ]] || echo "JAEGER_URL=$JAEGER_URL"
   fi
   for name in $(compgen -e RUST_) $(compgen -e OTEL_); do
     echo "$name=${!name}"

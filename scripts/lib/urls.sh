@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Every URL in use, as NAME=value lines.
 
-SERVICES=(customer email loyalty)
+SERVICES=(customer email loyalty flow_view)
 
 # password NAME: customer's, email's, …
 password() {

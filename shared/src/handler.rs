@@ -20,6 +20,14 @@ pub trait Handler<E: Event>: Send + Sync + 'static {
     fn handle(&self, tx: &mut UnitOfWork, event: &E) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 
+/// Sees events of any type as they are on the wire, in the transaction that also records them as handled.
+///
+/// For those who follow what happens and take no part in it. What holds for a [`Handler`] holds here.
+pub trait Observer: Send + Sync + 'static {
+    /// Does the work. An error rolls it back.
+    fn observe(&self, tx: &mut UnitOfWork, event: &Envelope) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
 /// The handlers of a service, one for each event type that it reacts to.
 #[derive(Clone, Default)]
 pub struct Handlers {
@@ -38,6 +46,14 @@ impl Handlers {
     pub fn on<E: Event>(mut self, handler: impl Handler<E>) -> Self {
         let erased = Arc::new(Typed { handler, event: PhantomData::<fn(E)> });
         self.by_type.insert(E::TYPE, (EventType::of::<E>(), erased));
+        self
+    }
+
+    /// `observer` sees all `events` from now on.
+    #[must_use]
+    pub fn observing(mut self, events: &[EventType], observer: impl Observer) -> Self {
+        let erased: Arc<dyn AnyHandler> = Arc::new(Observing(observer));
+        self.by_type.extend(events.iter().map(|event| (event.name, (*event, Arc::clone(&erased)))));
         self
     }
 
@@ -99,6 +115,18 @@ impl<E: Event, H: Handler<E>> AnyHandler for Typed<H, E> {
 
     fn check(&self, envelope: &Envelope) -> Result<(), Failure> {
         parse::<E>(envelope).map(drop)
+    }
+}
+
+struct Observing<O>(O);
+
+impl<O: Observer> AnyHandler for Observing<O> {
+    fn handle<'a>(&'a self, tx: &'a mut UnitOfWork, envelope: &'a Envelope) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { Ok(self.0.observe(tx, envelope).await?) })
+    }
+
+    fn check(&self, _: &Envelope) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@
 
 pub mod admin;
 pub mod bus;
+pub mod choreography;
 pub mod clock;
 pub mod config;
 pub mod database;

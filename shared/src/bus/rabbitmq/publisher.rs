@@ -50,7 +50,10 @@ impl RabbitPublisher {
         if self.link.is_blocked() {
             return Ok(());
         }
-        self.declare_history().await?;
+        // Whoever publishes nothing has no history.
+        if !self.topology.publishes.is_empty() {
+            self.declare_history().await?;
+        }
         let channel = self.link.channel().await?;
         within(declare(&channel, &self.topology)).await?;
         self.channel = Some(channel);

@@ -1,0 +1,15 @@
+//! Writes down what it sees: who an event is and when it was, never what it says.
+
+use shared::{event::Envelope, failure::HandlerError, handler::Observer, unit_of_work::UnitOfWork};
+
+use crate::store;
+
+/// Sees every event.
+pub struct Watch;
+
+impl Observer for Watch {
+    async fn observe(&self, tx: &mut UnitOfWork, event: &Envelope) -> Result<(), HandlerError> {
+        let seen_at = tx.now();
+        Ok(store::see(tx.sql(), event, seen_at).await?)
+    }
+}
