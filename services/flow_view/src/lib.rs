@@ -8,6 +8,7 @@ use shared::{choreography, database::Database, handler::Handlers, service::Servi
 use sqlx::migrate::Migrator;
 
 mod config;
+pub mod flow;
 mod http;
 mod store;
 pub mod watch;
