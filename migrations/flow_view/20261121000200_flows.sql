@@ -25,6 +25,7 @@ CREATE TABLE flows (
     state          text        NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'compensated', 'stuck')),
     since          timestamptz NOT NULL,            -- how long it has been in this state
     due_at         timestamptz,                     -- when to look again, if nothing happens until then
+    asked_at       timestamptz,                     -- when services were last asked about its missing steps
     change         bigint      NOT NULL DEFAULT 0,  -- grows with every change of any flow: what a stream goes on from
     summary        jsonb                            -- as the list shows it
 );
@@ -32,6 +33,8 @@ CREATE INDEX flows_by_time ON flows (began_at DESC, correlation_id DESC);
 CREATE INDEX flows_by_state ON flows (state, began_at DESC, correlation_id DESC);
 CREATE INDEX flows_dirty ON flows (correlation_id) WHERE dirty;
 CREATE INDEX flows_due ON flows (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX flows_by_since ON flows (since);
+CREATE INDEX flows_to_ask ON flows (asked_at) WHERE state = 'stuck';
 CREATE INDEX flows_by_change ON flows (change);
 
 -- Where that number stands. A row, not a sequence: numbers become visible in their order.

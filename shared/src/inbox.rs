@@ -26,6 +26,8 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
+pub mod receipts;
+
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -35,6 +35,7 @@ pub mod health;
 pub mod history;
 pub mod http;
 pub mod inbox;
+pub mod metrics;
 pub mod middleware;
 pub mod outbox;
 pub mod parked;

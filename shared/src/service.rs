@@ -26,6 +26,7 @@ use crate::{
     handler::Handlers,
     health::{self, Condition, Health},
     http,
+    inbox::receipts,
     middleware::Limits,
     outbox::relay::Relay,
     parked::{dead_letters::DeadLetters, redrive::Redriver},
@@ -180,8 +181,9 @@ fn start(
     };
     launch.messaging(&admin, config, &health);
     launch.serve("http", http, http::app(service.http, service.openapi, Span::current()));
-    let operations =
-        health::routes(health.clone(), database.clone()).merge(admin::routes(&admin, config.admin_token.clone()));
+    let operations = health::routes(health.clone(), database.clone())
+        .merge(receipts::routes(database.clone()))
+        .merge(admin::routes(&admin, config.admin_token.clone()));
     launch.serve("operations", ops, operations);
     for (name, task) in service.tasks {
         launch.after_tables(name, task);

@@ -39,7 +39,7 @@ pub struct Held {
     pub reason: Option<String>,
     /// How often it was tried.
     pub attempts: Option<i32>,
-    /// When the service was asked.
+    /// When it was asked and first said so.
     pub asked_at: Timestamp,
 }
 

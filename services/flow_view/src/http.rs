@@ -1,28 +1,61 @@
-//! The public API.
+//! The public API: flows, their stream, the fleet at a glance; and what the page needs of other services.
+
+use std::sync::Arc;
 
 use axum::{Json, Router, routing::get};
-use serde_json::{Value, json};
-use shared::{choreography, database::Database};
+use serde_json::Value;
+use shared::database::Database;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
-use crate::config::FlowViewConfig;
+use crate::{config::FlowViewConfig, neighbours::Neighbours};
+
+mod flows;
+mod forward;
+mod overview;
+mod stream;
 
 #[derive(OpenApi)]
-#[openapi(info(title = "flow_view", description = "Every flow: its events, its missing steps, its state."))]
+#[openapi(
+    info(title = "flow_view", description = "Every flow: its events, its missing steps, how it stands."),
+    paths(flows::list, flows::show, stream::stream, overview::overview, get_choreography, forward::register)
+)]
 struct Api;
 
+/// What requests work on. Cheap to clone.
+#[derive(Clone)]
+pub struct View {
+    pub database: Database,
+    pub neighbours: Neighbours,
+    pub config: Arc<FlowViewConfig>,
+    /// The number of the latest change that this process has made.
+    pub changed: watch::Receiver<i64>,
+    /// Ends the streams, which would hold up a shutdown.
+    pub closing: CancellationToken,
+    pub overview: overview::Latest,
+}
+
 /// The routes, and what describes them.
-pub fn api(_database: Database, _config: &FlowViewConfig) -> anyhow::Result<(Router, utoipa::openapi::OpenApi)> {
-    let routes = Router::new().route("/choreography", get(get_choreography));
-    Ok((routes, Api::openapi()))
+pub fn api(view: View) -> (Router, utoipa::openapi::OpenApi) {
+    let routes = Router::new()
+        .route("/flows", get(flows::list))
+        .route("/flows/stream", get(stream::stream))
+        .route("/flows/{id}", get(flows::show))
+        .route("/overview", get(overview::overview))
+        .route("/choreography", get(get_choreography))
+        .merge(forward::routes())
+        .with_state(view);
+    (routes, Api::openapi())
 }
 
 /// The choreography, as it is declared.
+#[utoipa::path(get, path = "/choreography", responses((status = 200, description = "Events, reactions, services")))]
 async fn get_choreography() -> Json<Value> {
-    Json(json!({
-        "events": choreography::FACTS,
-        "reactions": choreography::REACTIONS,
-        "services": choreography::services(),
-        "observers": choreography::OBSERVERS,
+    Json(serde_json::json!({
+        "events": shared::choreography::FACTS,
+        "reactions": shared::choreography::REACTIONS,
+        "services": shared::choreography::services(),
+        "observers": shared::choreography::OBSERVERS,
     }))
 }

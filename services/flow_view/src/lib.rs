@@ -2,16 +2,25 @@
 //!
 //! | in | out |
 //! | --- | --- |
-//! | every event of the fleet ([`watch::Watch`]) | nothing |
+//! | every event of the fleet ([`observer::EveryEvent`]) | nothing |
+
+use std::sync::Arc;
 
 use shared::{choreography, database::Database, handler::Handlers, service::Service};
 use sqlx::migrate::Migrator;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{http::View, inquiry::Inquiry, neighbours::Neighbours, projector::Projector};
 
 mod config;
 pub mod flow;
 mod http;
+pub mod inquiry;
+pub mod neighbours;
+pub mod observer;
+pub mod projector;
 mod store;
-pub mod watch;
 
 pub use config::FlowViewConfig;
 
@@ -22,12 +31,24 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/flow_view");
 
 /// What this service sees.
 pub fn handlers() -> Handlers {
-    Handlers::new().observing(&choreography::event_types(), watch::Watch)
+    Handlers::new().observing(&choreography::event_types(), observer::EveryEvent)
 }
 
 /// The service on `database`.
 pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<Service> {
-    let (http, openapi) = http::api(database.clone(), config)?;
+    let neighbours = Neighbours::new(config)?;
+    let (change, changed) = watch::channel(0);
+    let projector = Projector::new(database.clone(), change);
+    let inquiry = Inquiry::new(database.clone(), neighbours.clone());
+    let closing = CancellationToken::new();
+    let (http, openapi) = http::api(View {
+        database: database.clone(),
+        neighbours: neighbours.clone(),
+        config: Arc::new(config.clone()),
+        changed,
+        closing: closing.clone(),
+        overview: Arc::default(),
+    });
     Ok(Service {
         name: NAME,
         publishes: &[],
@@ -35,6 +56,16 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         migrations: &MIGRATIONS,
         http,
         openapi,
-        tasks: Vec::new(),
+        tasks: vec![
+            ("projector", Box::new(|shutdown| Box::pin(projector.run(shutdown)))),
+            ("neighbours", Box::new(|shutdown| Box::pin(neighbours.run(shutdown)))),
+            ("inquiry", Box::new(|shutdown| Box::pin(inquiry.run(shutdown)))),
+            ("streams", Box::new(|shutdown| Box::pin(close_streams(closing, shutdown)))),
+        ],
     })
+}
+
+async fn close_streams(closing: CancellationToken, shutdown: CancellationToken) {
+    shutdown.cancelled().await;
+    closing.cancel();
 }

@@ -9,13 +9,14 @@ use utoipa::{
 };
 
 use super::{outbox, parked, replay};
+use crate::inbox::receipts;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "administration", description = "The hospital, replays, republishing. Not for the public."),
     paths(
         parked::list, parked::show, parked::retry, parked::retry_all, parked::edit, parked::discard, replay::replay,
-        outbox::republish
+        outbox::republish, receipts::receipts
     ),
     modifiers(&Token)
 )]

@@ -4,10 +4,10 @@ use shared::{event::Envelope, failure::HandlerError, handler::Observer, unit_of_
 
 use crate::store;
 
-/// Sees every event.
-pub struct Watch;
+/// Sees every event of the fleet.
+pub struct EveryEvent;
 
-impl Observer for Watch {
+impl Observer for EveryEvent {
     async fn observe(&self, tx: &mut UnitOfWork, event: &Envelope) -> Result<(), HandlerError> {
         let seen_at = tx.now();
         Ok(store::see(tx.sql(), event, seen_at).await?)

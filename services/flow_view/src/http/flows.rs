@@ -1,0 +1,203 @@
+//! `GET /flows` and `GET /flows/{id}`.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use shared::problem::Problem;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::View;
+use crate::{
+    flow::{
+        self, Flow, Held,
+        tree::{FlowDetail, detail},
+    },
+    neighbours::Neighbours,
+    store::{
+        self,
+        flows::{self, After, Listed},
+    },
+};
+
+/// How many flows a page has, unless more or fewer are asked for.
+const PAGE: u16 = 50;
+const MAX_PAGE: u16 = 200;
+/// How many flows of a customer are shown.
+const MAX_FOUND: i64 = 20;
+
+/// Which page of which flows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// In this state.
+    #[param(inline)]
+    state: Option<flow::State>,
+    /// That began then or later: a time (RFC 3339), or how long ago at most (`30m`, `1h`, `7d`).
+    since: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// At most so many, up to 200.
+    limit: Option<u16>,
+}
+
+/// A page of flows, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page {
+    flows: Vec<Changed>,
+    /// Asks for the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// A flow, and the number of its latest change.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Changed {
+    #[serde(flatten)]
+    flow: Flow,
+    /// Grows with every change of any flow.
+    pub change: i64,
+}
+
+impl Changed {
+    /// As it was kept, but for services that do not answer just now.
+    pub fn new(listed: Listed, neighbours: &Neighbours) -> Self {
+        let mut flow = listed.flow.0;
+        say_who_is_away(&mut flow, neighbours);
+        Self { flow, change: listed.change }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Found {
+    /// Newest first.
+    flows: Vec<FlowDetail>,
+}
+
+fn bad(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// Flows, newest first.
+#[utoipa::path(
+    get, path = "/flows", params(Listing),
+    responses((status = 200, body = Page), (status = 400, body = Problem))
+)]
+pub async fn list(
+    State(view): State<View>,
+    query: Result<Query<Listing>, QueryRejection>,
+) -> Result<Json<Page>, Problem> {
+    let Query(Listing { state, since, cursor, limit }) = query.map_err(|error| bad(&error.body_text()))?;
+    let since = since.map_or(Some(Timestamp::UNIX_EPOCH), |text| parse_since(&text, view.database.clock.now()));
+    let since = since.ok_or_else(|| bad("since is a time, as in 2026-11-21T08:00:00Z, or how long ago, as in 1h"))?;
+    let after = cursor.map_or(Some(After::NEWEST), |text| After::parse(&text));
+    let after = after.ok_or_else(|| bad("cursor is the next_cursor of a page"))?;
+    let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    // One more than a page shows whether there is another.
+    let mut listed = flows::list(&view.database.pool, state, since, after, i64::from(limit) + 1).await?;
+    let more = listed.len() > usize::from(limit);
+    listed.truncate(limit.into());
+    let next_cursor = listed.last().filter(|_| more).map(|last| After::flow(last).to_string());
+    let flows = listed.into_iter().map(|listed| Changed::new(listed, &view.neighbours)).collect();
+    Ok(Json(Page { flows, next_cursor }))
+}
+
+/// The flows of an id: of the flow, of one of its events, of its customer or of its trace.
+#[utoipa::path(
+    get, path = "/flows/{id}", params(("id" = String, Path, description = "A UUID, or a trace id of 32 hex digits")),
+    responses((status = 200, body = Found), (status = 404, body = Problem))
+)]
+pub async fn show(State(view): State<View>, Path(id): Path<String>) -> Result<Json<Found>, Problem> {
+    let unknown = || Problem::not_found("no flow has this id: not as its own, an event's, a customer's or a trace's");
+    let id: Uuid = id.parse().map_err(|_| unknown())?;
+    let ids = store::find(&view.database.pool, id, MAX_FOUND).await?;
+    let mut connection = view.database.pool.acquire().await?;
+    let events = store::events_of(&mut connection, &ids).await?;
+    let holdings = store::holdings_of(&mut connection, &ids).await?;
+    drop(connection);
+    let now = view.database.clock.now();
+    let details = ids.iter().filter_map(|id| {
+        let events: Vec<_> = events.iter().filter(|event| event.correlation_id == *id).cloned().collect();
+        let holdings: Vec<_> = holdings.iter().filter(|(flow, _)| flow == id).map(|(_, held)| held.clone()).collect();
+        detail(&events, &holdings, now)
+    });
+    let mut flows: Vec<_> = details.collect();
+    flows.sort_by_key(|detail| std::cmp::Reverse(detail.flow.began_at));
+    flows.iter_mut().for_each(|detail| say_who_is_away(&mut detail.flow, &view.neighbours));
+    if flows.is_empty() { Err(unknown()) } else { Ok(Json(Found { flows })) }
+}
+
+/// What a service said before it went away is not what it would say now.
+fn say_who_is_away(flow: &mut Flow, neighbours: &Neighbours) {
+    for overdue in flow.overdue.iter_mut().filter(|overdue| neighbours.is_away(&overdue.service)) {
+        let asked_at = overdue.held.as_ref().map_or(overdue.since, |held| held.asked_at);
+        overdue.held = Some(Held { state: "away".into(), reason: None, attempts: None, asked_at });
+    }
+}
+
+/// A time, or how long ago.
+fn parse_since(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let ago = |text: &str| {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            _ => return None,
+        };
+        let number = number.parse::<u32>().ok()?;
+        now.checked_sub(SignedDuration::from_secs(i64::from(number).checked_mul(seconds)?)).ok()
+    };
+    text.parse().ok().or_else(|| ago(text)).map(|since: Timestamp| since.max(Timestamp::UNIX_EPOCH))
+}
+
+impl After {
+    /// Before all flows that may be.
+    const NEWEST: Self = Self { began_at: Timestamp::MAX, correlation_id: Uuid::max() };
+
+    fn flow(listed: &Listed) -> Self {
+        Self { began_at: listed.began_at, correlation_id: listed.flow.correlation_id }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (began_at, correlation_id) = text.split_once('.')?;
+        let began_at = Timestamp::from_microsecond(began_at.parse().ok()?).ok()?;
+        Some(Self { began_at: began_at.max(Timestamp::UNIX_EPOCH), correlation_id: correlation_id.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for After {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.began_at.as_microsecond(), self.correlation_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_time_or_how_long_ago() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let since = |text| parse_since(text, now).map(|since| since.to_string());
+        assert_eq!(since("1h").as_deref(), Some("2026-11-21T11:00:00Z"));
+        assert_eq!(since("7d").as_deref(), Some("2026-11-14T12:00:00Z"));
+        assert_eq!(since("2026-11-01T00:00:00+01:00").as_deref(), Some("2026-10-31T23:00:00Z"));
+        assert_eq!(since("4294967295d"), None);
+        for wrong in ["", "h", "1w", "-1h", "yesterday", "1é"] {
+            assert_eq!(since(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_can_be_read_back() {
+        let after = After { began_at: "2026-11-21T12:00:00.123456Z".parse().unwrap(), correlation_id: Uuid::now_v7() };
+        assert_eq!(After::parse(&after.to_string()), Some(after));
+        assert_eq!(After::parse("12"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Asks services about the messages that they should have answered: do they hold them, and how.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use shared::{
+    database::Database,
+    failure::Failure,
+    inbox::receipts::{MAX_IDS, Receipt},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::{
+    flow::Flow,
+    neighbours::Neighbours,
+    store::{self, flows},
+};
+
+/// How often a flow is asked about.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How many flows one round is about.
+const ROUND: i64 = 100;
+/// How often it looks whether there is something to ask.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The one that asks.
+#[derive(Debug)]
+pub struct Inquiry {
+    database: Database,
+    neighbours: Neighbours,
+}
+
+impl Inquiry {
+    /// Asks `neighbours` about what is missing in `database`.
+    pub fn new(database: Database, neighbours: Neighbours) -> Self {
+        Self { database, neighbours }
+    }
+
+    /// Until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.round().await {
+                warn!(class = Failure::from(error).class(), "can't look up what to ask services for: trying again");
+            }
+            let _ = tokio::time::timeout(POLL, shutdown.cancelled()).await;
+        }
+    }
+
+    /// Asks once about some stuck flows. No transaction is open while a service answers.
+    pub async fn round(&self) -> Result<(), sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let now = tx.now();
+        let stuck = flows::take_to_ask(tx.sql(), now - AGAIN, now, ROUND).await?;
+        tx.commit().await?;
+        for (service, flow_of) in questions(&stuck) {
+            let ids: Vec<_> = flow_of.keys().copied().collect();
+            for ids in ids.chunks(MAX_IDS) {
+                self.ask(&service, &flow_of, ids).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, service: &str, flow_of: &BTreeMap<Uuid, Uuid>, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+        if self.neighbours.is_away(service) {
+            return Ok(());
+        }
+        // One that does not answer shows as away soon, and is asked again later.
+        let Ok(receipts) = self.neighbours.receipts(service, ids).await else { return Ok(()) };
+        let mut tx = self.database.begin().await?;
+        let now = tx.now();
+        for event_id in ids {
+            let known = receipts.iter().find(|receipt| receipt.event_id == *event_id);
+            let never = Receipt { event_id: *event_id, state: "unknown".into(), reason: None, attempts: None };
+            let receipt = known.unwrap_or(&never);
+            if let Some(flow) = flow_of.get(event_id) {
+                store::hear(tx.sql(), (service, *flow), receipt, now).await?;
+            }
+        }
+        tx.commit().await
+    }
+}
+
+/// For each service the events that it should have answered, and the flows that they belong to.
+fn questions(stuck: &[Flow]) -> BTreeMap<String, BTreeMap<Uuid, Uuid>> {
+    let mut questions: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for flow in stuck {
+        for overdue in &flow.overdue {
+            let of_service = questions.entry(overdue.service.clone()).or_default();
+            of_service.insert(overdue.event_id, flow.correlation_id);
+        }
+    }
+    // Of what we have not seen ourselves we know no more.
+    questions.remove(crate::NAME);
+    questions
+}

@@ -1,0 +1,187 @@
+//! The services that take part, as their operations ports show them: looked at every two seconds.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context;
+use reqwest::{Client, redirect::Policy};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    choreography,
+    inbox::receipts::{Receipt, Receipts},
+    metrics::scrape::Scrape,
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::config::FlowViewConfig;
+
+/// How often they are looked at.
+const EVERY: Duration = Duration::from_secs(2);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// A service, as far as one can see from outside.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Neighbour {
+    pub name: String,
+    /// Whether its operations port answers.
+    pub answers: bool,
+    /// Whether it says that it is ready; null while it does not answer.
+    pub ready: Option<bool>,
+    /// What it waits for, in its own words.
+    pub reasons: Vec<String>,
+    /// Events that are committed and not published yet.
+    pub outbox: Option<Outbox>,
+    /// Messages that it could not handle.
+    pub parked: Option<Parked>,
+}
+
+/// The state of an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Outbox {
+    pub unpublished: u64,
+    /// The age of the oldest of them.
+    pub oldest_seconds: f64,
+}
+
+/// How many messages a service keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Parked {
+    pub waiting: u64,
+    pub behind: u64,
+    pub dead: u64,
+}
+
+impl Outbox {
+    fn of(metrics: &Scrape) -> Option<Self> {
+        let unpublished = count(metrics.sum("outbox_unpublished_events", &[])?);
+        Some(Self { unpublished, oldest_seconds: metrics.sum("outbox_oldest_unpublished_seconds", &[])? })
+    }
+}
+
+impl Parked {
+    fn of(metrics: &Scrape) -> Option<Self> {
+        let in_state = |state| metrics.sum("parked_messages", &[("state", state)]).map(count);
+        Some(Self { waiting: in_state("waiting")?, behind: in_state("behind")?, dead: in_state("dead")? })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows, as a metric")]
+fn count(value: f64) -> u64 {
+    value as u64
+}
+
+/// All of them. Copies share what was seen last.
+#[derive(Clone, Debug)]
+pub struct Neighbours {
+    client: Client,
+    urls: Arc<BTreeMap<&'static str, Url>>,
+    seen: Arc<Mutex<BTreeMap<&'static str, Neighbour>>>,
+}
+
+impl Neighbours {
+    /// Those that the choreography names.
+    pub fn new(config: &FlowViewConfig) -> anyhow::Result<Self> {
+        let urls = choreography::services().into_iter().filter_map(|name| Some((name, config.ops_url(name)?.clone())));
+        // A redirect could lead a token elsewhere.
+        let client = Client::builder().timeout(Duration::from_secs(8)).redirect(Policy::none()).build()?;
+        Ok(Self { client, urls: Arc::new(urls.collect()), seen: Arc::default() })
+    }
+
+    /// For requests to them.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// `path` on the operations port of `service`; `None` if no such service takes part.
+    pub fn url(&self, service: &str, path: &str) -> Option<Url> {
+        let mut url = self.urls.get(service)?.clone();
+        url.set_path(path);
+        Some(url)
+    }
+
+    /// How they looked the last time, in alphabetical order.
+    pub fn seen(&self) -> Vec<Neighbour> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Whether `service` did not answer the last time.
+    pub fn is_away(&self, service: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(service).is_some_and(|neighbour| !neighbour.answers)
+    }
+
+    /// Until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            self.look().await;
+            let _ = tokio::time::timeout(EVERY, shutdown.cancelled()).await;
+        }
+    }
+
+    /// Looks at all of them at once.
+    async fn look(&self) {
+        let looks = self.urls.keys().map(|name| async { (*name, self.look_at(name).await) });
+        let looked = futures_util::future::join_all(looks).await;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(looked);
+    }
+
+    async fn look_at(&self, name: &'static str) -> Neighbour {
+        let away = Neighbour { name: name.to_owned(), ..Neighbour::default() };
+        let Some((ready, parts)) = self.readiness(name).await else { return away };
+        let metrics = self.metrics(name).await;
+        Neighbour {
+            answers: true,
+            ready: Some(ready),
+            reasons: parts.iter().filter_map(|(part, state)| state.reason(part)).collect(),
+            outbox: metrics.as_ref().and_then(Outbox::of),
+            parked: metrics.as_ref().and_then(Parked::of),
+            ..away
+        }
+    }
+
+    async fn readiness(&self, name: &str) -> Option<(bool, BTreeMap<String, Part>)> {
+        let url = self.url(name, "/health/ready")?;
+        let answer = self.client.get(url).timeout(PATIENCE).send().await.ok()?;
+        let ready = answer.status().is_success();
+        let body: Value = answer.json().await.ok()?;
+        Some((ready, serde_json::from_value(body["parts"].clone()).ok()?))
+    }
+
+    async fn metrics(&self, name: &str) -> Option<Scrape> {
+        let url = self.url(name, "/metrics")?;
+        let answer = self.client.get(url).timeout(PATIENCE).send().await.ok()?;
+        let text = answer.error_for_status().ok()?.text().await.ok()?;
+        Some(Scrape::parse(&text))
+    }
+
+    /// What `service` says of messages.
+    pub async fn receipts(&self, service: &str, ids: &[Uuid]) -> anyhow::Result<Vec<Receipt>> {
+        let mut url = self.url(service, "/inbox").context("no such service takes part")?;
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        url.query_pairs_mut().append_pair("ids", &ids.join(","));
+        let answer = self.client.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
+        Ok(answer.json::<Receipts>().await?.messages)
+    }
+}
+
+/// A part of `/health/ready`.
+#[derive(Debug, Deserialize)]
+struct Part {
+    reason: Option<String>,
+    waiting_for: Option<String>,
+}
+
+impl Part {
+    fn reason(&self, part: &str) -> Option<String> {
+        self.reason.as_ref().or(self.waiting_for.as_ref()).map(|reason| format!("{part}: {reason}"))
+    }
+}

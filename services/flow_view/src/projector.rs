@@ -1,0 +1,91 @@
+//! Makes flows from events: whatever is dirty, or due, is evaluated anew and kept.
+//!
+//! Events are the truth and flows are made from them, at any time again. So a handler only writes its event down, and a
+//! flow with many news is evaluated once.
+
+use std::{collections::HashMap, time::Duration};
+
+use shared::{database::Database, failure::Failure};
+use sqlx::types::Json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::{
+    flow::{Evaluated, Holding, Seen, evaluate},
+    store::{
+        self,
+        flows::{self, Stale},
+    },
+};
+
+/// How many flows one turn takes at most.
+const TURN: i64 = 200;
+/// How often it looks if there was nothing to do.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The one that keeps flows up to date. Several, in replicas, share the work.
+#[derive(Debug)]
+pub struct Projector {
+    database: Database,
+    changed: watch::Sender<i64>,
+}
+
+impl Projector {
+    /// Says in `changed` the number of the latest change.
+    pub fn new(database: Database, changed: watch::Sender<i64>) -> Self {
+        Self { database, changed }
+    }
+
+    /// Until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            match self.turn().await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    warn!(class = Failure::from(error).class(), "flows can't be brought up to date: trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            let _ = tokio::time::timeout(POLL, shutdown.cancelled()).await;
+        }
+    }
+
+    /// Brings some flows up to date; gives how many.
+    pub async fn turn(&self) -> Result<usize, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let now = tx.now();
+        let mut stale = flows::lock_dirty(tx.sql(), TURN).await?;
+        if stale.is_empty() {
+            stale = flows::lock_due(tx.sql(), now, TURN).await?;
+        }
+        if stale.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<_> = stale.iter().map(|flow| flow.correlation_id).collect();
+        let mut events: HashMap<Uuid, Vec<Seen>> = HashMap::new();
+        for event in store::events_of(tx.sql(), &ids).await? {
+            events.entry(event.correlation_id).or_default().push(event);
+        }
+        let mut holdings: HashMap<Uuid, Vec<Holding>> = HashMap::new();
+        for (flow, holding) in store::holdings_of(tx.sql(), &ids).await? {
+            holdings.entry(flow).or_default().push(holding);
+        }
+        let evaluated = stale.iter().filter_map(|flow| {
+            let (events, holdings) = (events.get(&flow.correlation_id)?, holdings.get(&flow.correlation_id));
+            Some((flow, evaluate(events, holdings.map_or(&[], Vec::as_slice), now)?))
+        });
+        let (changed, same): (Vec<_>, Vec<_>) = evaluated.partition(|(known, new)| is_news(known, new));
+        let [changed, same] = [changed, same].map(|flows| flows.into_iter().map(|(_, new)| new).collect::<Vec<_>>());
+        let last = flows::save(tx.sql(), &changed, &same).await?;
+        tx.commit().await?;
+        self.changed.send_if_modified(|known| std::mem::replace(known, last) != last);
+        Ok(stale.len())
+    }
+}
+
+fn is_news(known: &Stale, new: &Evaluated) -> bool {
+    known.known.as_ref().is_none_or(|Json(known)| *known != new.flow)
+}

@@ -1,0 +1,3 @@
+//! What a service counts.
+
+pub mod scrape;
