@@ -43,6 +43,14 @@ pub struct Held {
     pub asked_at: Timestamp,
 }
 
+impl Held {
+    /// The service does not answer, whatever it `said` before.
+    pub fn away(said: Option<&Self>, since: Timestamp) -> Self {
+        let asked_at = said.map_or(since, |said| said.asked_at);
+        Self { state: "away".into(), reason: None, attempts: None, asked_at }
+    }
+}
+
 /// A [`Held`] and what it is about.
 #[derive(Clone, Debug)]
 pub struct Holding {

@@ -76,6 +76,17 @@ impl From<&Expected> for Step {
     }
 }
 
+impl Node {
+    /// What a service said before it went away is not what it would say now.
+    pub fn say_who_is_away(&mut self, is_away: &impl Fn(&str) -> bool) {
+        let late = |step: &&mut Step| step.state == StepState::Overdue && is_away(&step.service);
+        for step in self.steps.iter_mut().filter(late) {
+            step.held = Some(Held::away(step.held.as_ref(), step.due_at.unwrap_or_default()));
+        }
+        self.effects.iter_mut().for_each(|effect| effect.say_who_is_away(is_away));
+    }
+}
+
 /// The flow that `events` make, in full. `None` without events.
 pub fn detail(events: &[Seen], holdings: &[Holding], now: Timestamp) -> Option<FlowDetail> {
     let flow = evaluate(events, holdings, now)?.flow;

@@ -127,15 +127,17 @@ pub async fn show(State(view): State<View>, Path(id): Path<String>) -> Result<Js
     });
     let mut flows: Vec<_> = details.collect();
     flows.sort_by_key(|detail| std::cmp::Reverse(detail.flow.began_at));
-    flows.iter_mut().for_each(|detail| say_who_is_away(&mut detail.flow, &view.neighbours));
+    for detail in &mut flows {
+        say_who_is_away(&mut detail.flow, &view.neighbours);
+        detail.tree.iter_mut().for_each(|node| node.say_who_is_away(&|service| view.neighbours.is_away(service)));
+    }
     if flows.is_empty() { Err(unknown()) } else { Ok(Json(Found { flows })) }
 }
 
 /// What a service said before it went away is not what it would say now.
 fn say_who_is_away(flow: &mut Flow, neighbours: &Neighbours) {
     for overdue in flow.overdue.iter_mut().filter(|overdue| neighbours.is_away(&overdue.service)) {
-        let asked_at = overdue.held.as_ref().map_or(overdue.since, |held| held.asked_at);
-        overdue.held = Some(Held { state: "away".into(), reason: None, attempts: None, asked_at });
+        overdue.held = Some(Held::away(overdue.held.as_ref(), overdue.since));
     }
 }
 

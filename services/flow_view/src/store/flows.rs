@@ -126,10 +126,7 @@ pub async fn list(
                 .collect()
         }};
     }
-    Ok(match state {
-        Some(state) => listed!(" AND state = $5", state.as_str()),
-        None => listed!(""),
-    })
+    Ok(if let Some(state) = state { listed!(" AND state = $5", state.as_str()) } else { listed!("") })
 }
 
 /// Flows that have changed after the number `change`, in that order.
