@@ -143,6 +143,11 @@ pub trait Publisher: Send {
     /// Whether the broker takes nothing just now (a memory or disk alarm).
     fn is_blocked(&self) -> bool;
 
+    /// How often the connection was made again after it had been lost.
+    fn reconnects(&self) -> u64 {
+        0
+    }
+
     /// Publishes a batch within one deadline and gives the ids that the broker has confirmed. An id that is missing may
     /// or may not have been stored.
     fn publish(&mut self, batch: Vec<Message>) -> BoxFuture<'_, Result<HashSet<Uuid>, BusError>>;
@@ -179,6 +184,11 @@ pub trait Subscriber: Send + Sync {
         owner: &'static str,
         from: HistoryFrom,
     ) -> BoxFuture<'_, Result<Option<Box<dyn Deliveries>>, BusError>>;
+
+    /// How often the connection was made again after it had been lost or left.
+    fn reconnects(&self) -> u64 {
+        0
+    }
 
     /// Leaves the bus: whatever is not settled comes again.
     fn close(&mut self) -> BoxFuture<'_, ()>;

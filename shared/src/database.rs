@@ -11,7 +11,7 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use crate::{clock::Clock, unit_of_work::UnitOfWork};
+use crate::{clock::Clock, metrics::Metrics, unit_of_work::UnitOfWork};
 
 /// Tables that every service has: outbox, inbox, parked, history.
 static MESSAGING: Migrator = sqlx::migrate!("../migrations/messaging");
@@ -34,6 +34,8 @@ pub struct Database {
     pub service: &'static str,
     /// Where the service reads the time.
     pub clock: Clock,
+    /// What the service counts: whoever commits does.
+    pub metrics: Arc<Metrics>,
     committed: Arc<Notify>,
     parked: Arc<Notify>,
 }
@@ -46,7 +48,8 @@ impl Database {
         let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
         let pool =
             PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_lazy_with(options);
-        Ok(Self { pool, service, clock, committed: Arc::default(), parked: Arc::default() })
+        let metrics = Arc::new(Metrics::new(&pool));
+        Ok(Self { pool, service, clock, metrics, committed: Arc::default(), parked: Arc::default() })
     }
 
     /// Brings the schema up to date: the tables of messaging, then the service's own.

@@ -5,9 +5,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::event::EventType;
+
 pub mod customer;
 pub mod email;
 pub mod loyalty;
+
+/// The event that is called `name`, if it is one of the fleet's.
+pub fn named(name: &str) -> Option<EventType> {
+    [customer::ALL, email::ALL, loyalty::ALL].into_iter().flatten().find(|event| event.name == name).copied()
+}
 
 /// A customer's id, the same in every service: the subject of every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]

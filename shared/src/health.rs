@@ -40,6 +40,15 @@ impl Health {
     pub fn parts(&self) -> BTreeMap<&'static str, Condition> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// How every part is now, the database included.
+    pub(crate) async fn look(&self, database: &Database) -> BTreeMap<&'static str, Condition> {
+        let mut parts = self.parts();
+        let answers = database.answers().await;
+        let condition = if answers { Condition::Up } else { Condition::Down("does not answer".into()) };
+        parts.insert("database", condition);
+        parts
+    }
 }
 
 /// `/health/live` and `/health/ready`.
@@ -50,13 +59,15 @@ pub fn routes(health: Health, database: Database) -> Router {
         .with_state((health, database))
 }
 
+/// Whether the service can do its work: no part is down.
+pub(crate) fn is_ready(parts: &BTreeMap<&'static str, Condition>) -> bool {
+    !parts.values().any(|condition| matches!(condition, Condition::Down(_)))
+}
+
 async fn ready(State((health, database)): State<(Health, Database)>) -> (StatusCode, Json<Value>) {
-    let mut parts = health.parts();
-    let answers = database.answers().await;
-    let condition = if answers { Condition::Up } else { Condition::Down("does not answer".into()) };
-    parts.insert("database", condition);
-    let ready = !parts.values().any(|condition| matches!(condition, Condition::Down(_)));
-    let (code, status) = if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let parts = health.look(&database).await;
+    let (code, status) =
+        if is_ready(&parts) { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let parts: BTreeMap<_, _> = parts.iter().map(|(part, condition)| (part, describe(condition))).collect();
     (code, Json(json!({ "status": status, "parts": parts })))
 }

@@ -1,6 +1,6 @@
 //! What every HTTP API has: traces, limits, problem details, its own description.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -23,7 +23,11 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{problem::Problem, telemetry::uber::UberPropagator};
+use crate::{
+    metrics::{Metrics, measure},
+    problem::Problem,
+    telemetry::uber::UberPropagator,
+};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -31,7 +35,7 @@ const MAX_BODY: usize = 64 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(9);
 
 /// `api` with everything around it; its spans belong to `service`.
-pub fn app(api: Router, description: OpenApi, service: Span) -> Router {
+pub fn app(api: Router, description: OpenApi, metrics: Arc<Metrics>, service: Span) -> Router {
     api.fallback(|| async { Problem::not_found("there is nothing here") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
@@ -40,6 +44,7 @@ pub fn app(api: Router, description: OpenApi, service: Span) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::internal("panicked").into_response()))
         .layer(from_fn_with_state(service, trace))
+        .layer(from_fn_with_state(metrics, measure))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
 }
 

@@ -5,7 +5,10 @@
 //! one transaction, in delivery order (group commit: DeWitt et al., "Implementation techniques for main memory database
 //! systems", 1984): a commit costs a disk flush, and one flush can serve them all.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use tower::service_fn;
 use tracing::Instrument;
@@ -13,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
-    event::Envelope,
+    event::{Envelope, EventMeta},
     failure::Failure,
     handler::Handlers,
     history,
@@ -35,6 +38,8 @@ pub enum Outcome {
     Handled {
         /// What the step made first, or the inbox row's own id.
         local: Uuid,
+        /// How long the handler took.
+        took: Duration,
     },
     /// The service has had it before.
     AlreadyHandled,
@@ -61,6 +66,7 @@ impl Inbox {
     }
 
     async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
+        let begun = Instant::now();
         let mut tx = self.database.begin().await?;
         let mut new = self.take_charge(&mut tx, &batch.messages).await?;
         reached(Step::Inserted).await;
@@ -78,7 +84,8 @@ impl Inbox {
         self.finish(&mut tx, &batch, &outcomes).await?;
         tx.commit().await?;
         reached(Step::Committed).await;
-        self.log(&batch.messages, &outcomes);
+        self.database.metrics.inbox.committed(batch.messages.len(), begun.elapsed());
+        self.say(&batch.messages, &outcomes);
         Ok(outcomes)
     }
 
@@ -115,8 +122,7 @@ impl Inbox {
             parked::put_behind(tx, message, envelope).await?;
             return Ok(Outcome::Behind);
         }
-        let local = handle_in_span(&self.handlers, tx, message, envelope).await?;
-        Ok(Outcome::Handled { local: local.unwrap_or_else(|| row_id(message.id, self.database.service)) })
+        handle_in_span(&self.handlers, tx, message, envelope, self.database.service).await
     }
 
     async fn finish(&self, tx: &mut UnitOfWork, batch: &Batch, outcomes: &[Outcome]) -> Result<(), sqlx::Error> {
@@ -137,13 +143,14 @@ impl Inbox {
         Ok(())
     }
 
-    /// Only after the commit: what was rolled back must not be in the log.
-    fn log(&self, messages: &[Incoming], outcomes: &[Outcome]) {
+    /// Only after the commit: what was rolled back must be neither in the log nor counted.
+    fn say(&self, messages: &[Incoming], outcomes: &[Outcome]) {
         for (message, outcome) in messages.iter().zip(outcomes) {
             let Some(meta) = message.meta() else { continue };
             message.span.in_scope(|| match outcome {
-                Outcome::Handled { local } => log_hop("event handled", &meta, *local),
+                Outcome::Handled { local, took } => say_handled(&self.database, &meta, *local, *took),
                 Outcome::AlreadyHandled => {
+                    self.database.metrics.inbox.already_handled(&meta);
                     log_hop("event already handled", &meta, row_id(message.id, self.database.service));
                 }
                 Outcome::Behind => parked::log_behind(&meta),
@@ -156,17 +163,26 @@ fn ids_where(batch: &Batch, wanted: impl Fn(&(&Incoming, &Outcome)) -> bool, out
     batch.messages.iter().zip(outcomes).filter(wanted).map(|(message, _)| message.id).collect()
 }
 
-/// Runs the handler within the message's own span; gives what it made first.
+/// A handling was committed.
+pub(crate) fn say_handled(database: &Database, meta: &EventMeta, local: Uuid, took: Duration) {
+    database.metrics.inbox.handled(meta, took);
+    log_hop("event handled", meta, local);
+}
+
+/// Runs the handler of `service` within the message's own span.
 pub(crate) async fn handle_in_span(
     handlers: &Handlers,
     tx: &mut UnitOfWork,
     message: &Incoming,
     envelope: &Envelope,
-) -> Result<Option<Uuid>, Failure> {
+    service: &str,
+) -> Result<Outcome, Failure> {
+    let begun = Instant::now();
     tx.mute(message.muted);
     handlers.handle(tx, envelope).instrument(message.span.clone()).await?;
+    let took = begun.elapsed();
     reached(Step::Handled).await;
-    Ok(tx.made_first())
+    Ok(Outcome::Handled { local: tx.made_first().unwrap_or_else(|| row_id(message.id, service)), took })
 }
 
 /// An inbox row's own id: differs between the services that handle one event.

@@ -193,6 +193,7 @@ impl Router {
         self.health.set("router", Condition::Down("not connected to the broker yet".into()));
         while let Err(error) = self.session(&shutdown).await {
             self.subscriber.close().await;
+            self.database.metrics.broker.subscriber.is(false, self.subscriber.reconnects());
             if matches!(error, SessionError::ShuttingDown) {
                 return;
             }

@@ -27,6 +27,7 @@ use crate::{
     health::{self, Condition, Health},
     http,
     inbox::receipts,
+    metrics::{self, sampler::Sampler},
     middleware::Limits,
     outbox::relay::Relay,
     parked::{dead_letters::DeadLetters, redrive::Redriver},
@@ -179,12 +180,17 @@ fn start(
         bus,
         shutdown: shutdown.clone(),
     };
+    database.metrics.begin(&admin.topology.publishes, &admin.topology.reacts_to);
     launch.messaging(&admin, config, &health);
-    launch.serve("http", http, http::app(service.http, service.openapi, Span::current()));
+    let metrics = database.metrics.clone();
+    launch.serve("http", http, http::app(service.http, service.openapi, metrics.clone(), Span::current()));
     let operations = health::routes(health.clone(), database.clone())
         .merge(receipts::routes(database.clone()))
+        .merge(metrics::routes(metrics))
         .merge(admin::routes(&admin, config.admin_token.clone()));
     launch.serve("operations", ops, operations);
+    let sampler = Sampler::new(database.clone(), health.clone()).run(shutdown.clone());
+    launch.spawn("sampler", async { Ok(sampler.await) });
     for (name, task) in service.tasks {
         launch.after_tables(name, task);
     }

@@ -162,7 +162,9 @@ impl UnitOfWork {
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         outbox::insert(&mut self.transaction, self.database.service, &self.recorded).await?;
         self.transaction.commit().await?;
+        let now = self.database.clock.now();
         for event in &self.recorded {
+            self.database.metrics.flow.recorded(&event.meta, now);
             event.span.in_scope(|| log_hop("event recorded", &event.meta, event.meta.id));
         }
         if !self.recorded.is_empty() {

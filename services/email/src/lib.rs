@@ -26,12 +26,14 @@ use tokio::sync::Notify;
 
 mod http;
 pub mod mailer;
+pub mod metrics;
 pub mod sender;
 mod store;
 mod templates;
 pub mod welcome;
 
 use mailer::{Mailer, smtp::Smtp};
+use metrics::MailMetrics;
 use sender::Sender;
 
 /// The service's name.
@@ -66,9 +68,10 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
     let smtp = Smtp::new(&config.smtp_url)?;
     let queued = Arc::<Notify>::default();
     let (http, openapi) = http::api(database.clone());
+    let metrics = MailMetrics::register(&database.metrics.registry);
     let sender = |_| -> (&'static str, Task) {
         let mailer = Mailer::Smtp(Box::new(smtp.clone()));
-        let sender = Sender::new(database.clone(), mailer, config.mail_from.clone(), queued.clone());
+        let sender = Sender::new(database.clone(), mailer, config.mail_from.clone(), queued.clone(), metrics.clone());
         ("sender", Box::new(|shutdown| Box::pin(sender.run(shutdown))))
     };
     Ok(Service {

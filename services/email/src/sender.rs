@@ -18,6 +18,7 @@ use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 
 use crate::{
     mailer::{Mailer, Verdict, verdict::delay},
+    metrics::MailMetrics,
     store::{self, Leased},
     templates,
 };
@@ -33,12 +34,13 @@ pub struct Sender {
     mailer: Mailer,
     from: Mailbox,
     queued: Arc<Notify>,
+    metrics: MailMetrics,
 }
 
 impl Sender {
     /// A sender of what is queued in `database`; `queued` wakes it.
-    pub fn new(database: Database, mailer: Mailer, from: Mailbox, queued: Arc<Notify>) -> Self {
-        Self { database, mailer, from, queued }
+    pub fn new(database: Database, mailer: Mailer, from: Mailbox, queued: Arc<Notify>, metrics: MailMetrics) -> Self {
+        Self { database, mailer, from, queued, metrics }
     }
 
     /// Sends until `shutdown`; a mail that is on its way is finished.
@@ -92,24 +94,30 @@ impl Sender {
     async fn sent(&self, mail: &Leased) -> Result<(), sqlx::Error> {
         let mut tx = self.answer(mail).await?;
         let sent_at = tx.now();
-        if store::settle(tx.sql(), mail, "sent", None, sent_at).await? {
+        let settled = store::settle(tx.sql(), mail, "sent", None, sent_at).await?;
+        if settled {
             let (customer_id, message_id) = (mail.customer_id, mail.message_id.clone());
             publish(&mut tx, &WelcomeEmailSent { customer_id, message_id, sent_at })?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        self.metrics.sent.inc_by(settled.into());
+        Ok(())
     }
 
     async fn give_up(&self, mail: &Leased, reason: FailureReason, reply: Option<&str>) -> Result<(), sqlx::Error> {
-        let state = match reason {
-            FailureReason::Refused => "refused",
-            FailureReason::Expired => "expired",
+        let (state, counter) = match reason {
+            FailureReason::Refused => ("refused", &self.metrics.refused),
+            FailureReason::Expired => ("expired", &self.metrics.expired),
         };
         let mut tx = self.answer(mail).await?;
         let failed_at = tx.now();
-        if store::settle(tx.sql(), mail, state, reply, failed_at).await? {
+        let settled = store::settle(tx.sql(), mail, state, reply, failed_at).await?;
+        if settled {
             publish(&mut tx, &WelcomeEmailFailed { customer_id: mail.customer_id, reason, failed_at })?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        counter.inc_by(settled.into());
+        Ok(())
     }
 
     /// What is published answers the event that the mail answers.
@@ -123,6 +131,7 @@ impl Sender {
         let delay = delay(verdict, mail.attempt);
         let next = self.database.clock.now() + delay;
         store::postpone(&self.database, mail, next, reply).await?;
+        self.metrics.retried.of([name(verdict)]).inc();
         let (attempt, seconds) = (mail.attempt, delay.as_secs_f64());
         if let Verdict::OperatorsProblem(_) = verdict {
             warn!(attempt, next_in_seconds = seconds, "the mail server refuses our mail for a reason of ours");

@@ -167,6 +167,14 @@ pub async fn postpone(database: &Database, mail: &Leased, next: Timestamp, reply
     tx.commit().await
 }
 
+/// How many mails are queued, and since when the oldest is.
+pub async fn queue_depth(database: &Database) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
+    let row = query!(r#"SELECT count(*) AS "mails!", min(created_at) AS oldest FROM mails WHERE state = 'queued'"#)
+        .fetch_one(&database.pool)
+        .await?;
+    Ok((row.mails, row.oldest.map(SqlTimestamp::to_jiff)))
+}
+
 /// A mail as the API shows it.
 pub struct Shown {
     pub id: Uuid,

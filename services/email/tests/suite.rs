@@ -7,6 +7,7 @@ use std::sync::Arc;
 use email::{
     EmailConfig,
     mailer::{Mailer, Script, Verdict},
+    metrics::MailMetrics,
     sender::Sender,
 };
 use jiff::SignedDuration;
@@ -60,7 +61,8 @@ impl Stage {
 
     fn sender(&self, script: &Script) -> Sender {
         let mailer = Mailer::Scripted(script.clone());
-        Sender::new(self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default())
+        let metrics = MailMetrics::register(&self.database.metrics.registry);
+        Sender::new(self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default(), metrics)
     }
 
     async fn publish<E: Event>(&mut self, event: E) -> Uuid {

@@ -1,4 +1,4 @@
-//! Reads what `/metrics` says: the `OpenMetrics` text format, as far as the fleet's services use it, and quantiles of
+//! Reads what `/metrics` says: the OpenMetrics text format, as far as the fleet's services use it, and quantiles of
 //! histograms.
 
 use std::collections::BTreeMap;
@@ -141,5 +141,53 @@ impl Buckets {
             }
         }
         Some(lower)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::metrics::Registry;
+
+    proptest! {
+        #[test]
+        fn what_the_registry_writes_is_read_again(value in -1e12..1e12_f64, label in "\\PC{0,20}", count in 0..9_u64) {
+            let registry = Registry::default();
+            registry.gauge("a_seconds", "A").set(value);
+            registry.gauges("b_bytes", ["one", "two"], "B").of([label.clone(), "}, x=\"\\".to_owned()]).set(value);
+            registry.counters("c_total", ["kind"], "C").of([label.clone()]).inc_by(count);
+            let scrape = Scrape::parse(&registry.encode().expect("text"));
+            prop_assert_eq!(scrape.sum("a_seconds", &[]), Some(value));
+            prop_assert_eq!(scrape.sum("b_bytes", &[("one", &label), ("two", "}, x=\"\\")]), Some(value));
+            prop_assert_eq!(scrape.sum("c_total", &[("kind", &label)]), Some(count as f64));
+        }
+    }
+
+    #[test]
+    fn quantiles_are_those_of_prometheus() {
+        let registry = Registry::default();
+        let histograms = registry.histograms("d_seconds", ["kind"], &[1.0, 2.0, 4.0], "D");
+        let read = || Scrape::parse(&registry.encode().expect("text")).histogram("d_seconds", &[("kind", "x")]);
+        assert_eq!(read().quantile(0.5), None);
+        for value in [0.5, 1.5, 1.5, 3.0] {
+            histograms.of(["x"]).observe(value);
+            histograms.of(["y"]).observe(100.0);
+        }
+        let first = read();
+        assert_eq!((first.count(), first.quantile(0.25), first.quantile(0.5)), (4.0, Some(1.0), Some(1.5)));
+        assert_eq!((first.quantile(1.0), first.quantile(0.0)), (Some(4.0), Some(0.0)));
+        histograms.of(["x"]).observe(100.0);
+        assert_eq!(read().since(&first).count(), 1.0);
+        assert_eq!(read().since(&first).quantile(0.5), Some(4.0));
+        assert_eq!(first.since(&read()), first);
+    }
+
+    #[test]
+    fn what_is_no_sample_is_left_out() {
+        let scrape = Scrape::parse("# HELP a b\na\na{\na{b}\na{b=\"c\na{b=\"c\"} x\na{} 1 # {t=\"1\"} 2\nb NaN\n");
+        assert_eq!(scrape.named("a").count(), 1);
+        assert!(scrape.sum("b", &[]).is_some_and(f64::is_nan));
     }
 }

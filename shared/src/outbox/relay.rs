@@ -3,7 +3,10 @@
 //! A row is eligible only while no earlier row of its key is unpublished, so several relays keep the order per customer,
 //! a row that commits late is never skipped, and a refusal in mid-batch can't let a later event of that customer pass.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::value::RawValue;
 use sqlx::{FromRow, PgConnection, types::Json};
@@ -101,7 +104,9 @@ impl Relay {
 
     /// One turn: claim, publish, mark.
     pub async fn turn(&mut self) -> Result<Turn, RelayError> {
-        self.publisher.prepare().await?;
+        let prepared = self.publisher.prepare().await;
+        self.database.metrics.broker.publisher.is(prepared.is_ok(), self.publisher.reconnects());
+        prepared?;
         if self.wait_out_alarm() {
             return Ok(Turn { claimed: 0, published: 0 });
         }
@@ -125,6 +130,7 @@ impl Relay {
         transaction.commit().await?;
         reached(Step::Committed).await;
         for sent in sending.iter().filter(|sent| confirmed.contains(&sent.meta.id)) {
+            self.database.metrics.outbox.published(&sent.meta);
             sent.span.in_scope(|| log_hop("event published", &sent.meta, sent.meta.id));
         }
         Ok(Turn { claimed: rows.len(), published: confirmed.len() })
@@ -133,7 +139,10 @@ impl Relay {
     /// Publishes the claimed rows. If the broker closes the channel over a batch, the next turns publish one row each; if
     /// it does so over a single row, that row is the culprit and rests like one that was refused.
     async fn publish(&mut self, sending: &[Sending]) -> Result<HashSet<Uuid>, BusError> {
+        let begun = Instant::now();
         let result = self.publisher.publish(sending.iter().map(|sent| sent.message.clone()).collect()).await;
+        let confirmed = result.as_ref().map(HashSet::len).ok();
+        self.database.metrics.outbox.answered(sending.len(), confirmed, begun.elapsed());
         match result {
             Err(BusError::Refused(_)) if sending.len() > 1 => {
                 self.alone = sending.len();
@@ -162,6 +171,7 @@ impl Relay {
             info!("the broker takes messages again");
         }
         self.blocked = blocked;
+        self.database.metrics.broker.blocked.set(u8::from(blocked));
         if blocked {
             self.health.set("relay", Condition::Down("the broker blocks publishers".into()));
         }

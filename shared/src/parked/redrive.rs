@@ -13,11 +13,10 @@ use crate::{
     database::Database,
     failure::{self, Failure},
     handler::Handlers,
-    inbox::{Outcome, handle_in_span, row_id},
+    inbox::{Outcome, handle_in_span, say_handled},
     middleware::{self, BatchService},
     router::{Batch, Incoming},
     step::{Step, reached},
-    telemetry::log_hop,
 };
 
 /// How often the re-driver looks if nothing was parked in this process: a replica may have died.
@@ -195,8 +194,8 @@ impl Attempt {
         tx.commit().await?;
         reached(Step::Committed).await;
         for (message, outcome) in batch.messages.iter().zip(&outcomes) {
-            if let (Some(meta), Outcome::Handled { local }) = (message.meta(), outcome) {
-                message.span.in_scope(|| log_hop("event handled", &meta, *local));
+            if let (Some(meta), Outcome::Handled { local, took }) = (message.meta(), outcome) {
+                message.span.in_scope(|| say_handled(&self.database, &meta, *local, *took));
             }
         }
         Ok(outcomes)
@@ -216,7 +215,8 @@ impl Attempt {
         .fetch_optional(tx.sql())
         .await?;
         let Some(seq) = locked else { return Ok(Outcome::AlreadyHandled) };
-        let local = handle_in_span(&self.handlers, tx, message, message.decoded()?).await?;
+        let service = self.database.service;
+        let handled = handle_in_span(&self.handlers, tx, message, message.decoded()?, service).await?;
         let now = jiff_sqlx::Timestamp::from(tx.now());
         sqlx::query("UPDATE parked SET state = 'done', resolved_at = $2, next_attempt_at = NULL WHERE seq = $1")
             .bind(seq)
@@ -228,6 +228,6 @@ impl Attempt {
             .bind(now)
             .execute(tx.sql())
             .await?;
-        Ok(Outcome::Handled { local: local.unwrap_or_else(|| row_id(message.id, self.database.service)) })
+        Ok(handled)
     }
 }

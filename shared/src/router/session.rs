@@ -125,6 +125,7 @@ impl Router {
     /// Declares the queue and binds what can be bound; tells the readings since when.
     async fn bind(&mut self, session: &mut Session) -> Result<(), SessionError> {
         session.missing = self.subscriber.bind().await?;
+        self.database.metrics.broker.subscriber.is(true, self.subscriber.reconnects());
         let now = self.database.clock.now();
         for reading in &mut session.readings {
             if session.missing.iter().all(|event| event.owner != reading.cursor.owner) {

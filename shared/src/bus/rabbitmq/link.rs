@@ -17,11 +17,13 @@ pub(super) struct Link {
     url: SecretString,
     name: String,
     connection: Option<Connection>,
+    /// How many there have been.
+    made: u64,
 }
 
 impl Link {
     pub fn new(url: SecretString, name: String) -> Self {
-        Self { url, name, connection: None }
+        Self { url, name, connection: None, made: 0 }
     }
 
     /// Another connection to the same broker.
@@ -34,6 +36,7 @@ impl Link {
         if !self.is_connected() {
             self.connection = None;
         }
+        let is_new = self.connection.is_none();
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => within(self.connect()).await?,
@@ -41,6 +44,7 @@ impl Link {
         let channel = within(async { Ok(connection.create_channel().await?) }).await;
         // A connection that gives no channel is no use, whatever it says of itself.
         if channel.is_ok() {
+            self.made += u64::from(is_new);
             self.connection = Some(connection);
         }
         channel
@@ -48,6 +52,11 @@ impl Link {
 
     pub fn is_connected(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.status().connected())
+    }
+
+    /// How often a connection was made again.
+    pub fn reconnects(&self) -> u64 {
+        self.made.saturating_sub(1)
     }
 
     pub fn is_blocked(&self) -> bool {

@@ -221,6 +221,10 @@ impl Publisher for RabbitPublisher {
         self.link.is_blocked()
     }
 
+    fn reconnects(&self) -> u64 {
+        self.link.reconnects()
+    }
+
     fn publish(&mut self, batch: Vec<Message>) -> BoxFuture<'_, Result<HashSet<Uuid>, BusError>> {
         self.publish_batch(batch).boxed()
     }

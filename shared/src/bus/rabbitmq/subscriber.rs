@@ -174,6 +174,10 @@ impl Subscriber for RabbitSubscriber {
         self.drain().boxed()
     }
 
+    fn reconnects(&self) -> u64 {
+        self.link.reconnects()
+    }
+
     fn close(&mut self) -> BoxFuture<'_, ()> {
         self.link.close().boxed()
     }

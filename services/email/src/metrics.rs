@@ -1,0 +1,51 @@
+//! What this service counts besides what all do: mails.
+
+use shared::metrics::{By, Counter, Registry};
+
+use crate::store;
+
+/// What became of mails, as the senders count it after each commit.
+#[derive(Clone, Debug)]
+pub struct MailMetrics {
+    pub(crate) sent: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) retried: By<Counter>,
+}
+
+impl MailMetrics {
+    /// Counts in `registry`, and has the queue sampled.
+    pub fn register(registry: &Registry) -> Self {
+        sample_queue(registry);
+        let retried = registry.counters(
+            "mail_retried_total",
+            ["reason"],
+            "Attempts after which a mail was kept to be tried again: `later` if the mail server said so or did not \
+             answer, `operators_problem` if it refuses all our mail (a wrong password, a policy)",
+        );
+        retried.of(["later"]);
+        retried.of(["operators_problem"]);
+        let help = "Mails that could not be delivered while they were valid";
+        Self {
+            sent: registry.counter("mail_sent_total", "Mails that the mail server accepted"),
+            refused: registry.counter("mail_refused_total", "Mails whose address the mail server refused for good"),
+            expired: registry.counter("mail_expired_total", help),
+            retried,
+        }
+    }
+}
+
+fn sample_queue(registry: &Registry) {
+    let messages = registry.gauge("mail_queue_messages", "Mails that are queued or on their way; sampled");
+    let help = "How long ago the oldest of them was queued, 0 if there is none; sampled";
+    let oldest = registry.gauge("mail_queue_oldest_seconds", help);
+    registry.sample(move |database| {
+        let (messages, oldest) = (messages.clone(), oldest.clone());
+        async move {
+            let (mails, since) = store::queue_depth(&database).await?;
+            messages.set_count(mails);
+            oldest.set_age(since, database.clock.now());
+            Ok(())
+        }
+    });
+}

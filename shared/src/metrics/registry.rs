@@ -1,0 +1,181 @@
+//! Where the metrics of a service are registered; each registration is the metric's only declaration.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use prometheus_client::{
+    encoding::EncodeMetric,
+    metrics::MetricType,
+    registry::{Metric, Registry as Registered, Unit},
+};
+
+use super::kinds::{By, Counter, Gauge, Histogram, Read};
+use crate::database::Database;
+
+/// What a metric is called and means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declaration {
+    /// As it is exported.
+    pub name: &'static str,
+    /// What kind it is.
+    pub kind: Kind,
+    /// The names of its labels.
+    pub labels: Vec<&'static str>,
+    /// What it means: a sentence without its full stop.
+    pub help: &'static str,
+}
+
+impl Declaration {
+    /// The base unit that its values have, which its name says as well; none if it counts something.
+    pub fn unit(&self) -> Option<&'static str> {
+        let name = self.name.trim_end_matches("_total");
+        ["seconds", "bytes"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")))
+    }
+}
+
+/// The kind of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Only grows, and begins at zero with the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How often a value fell below each of these bounds.
+    Histogram(&'static [f64]),
+}
+
+/// Reads gauges from the database, every five seconds.
+pub(super) type Sample = Box<dyn Fn(Database) -> BoxFuture<'static, Result<(), sqlx::Error>> + Send + Sync>;
+
+/// The metrics of one service.
+#[derive(Default)]
+pub struct Registry {
+    registered: Mutex<Registered>,
+    declared: Mutex<Vec<Declaration>>,
+    samples: Mutex<Vec<Sample>>,
+}
+
+impl Registry {
+    /// A counter; `name` ends in `_total`.
+    pub fn counter(&self, name: &'static str, help: &'static str) -> Counter {
+        self.register(Declaration { name, kind: Kind::Counter, labels: Vec::new(), help }, Counter::default())
+    }
+
+    /// A counter for each value of the labels.
+    pub fn counters<const N: usize>(
+        &self,
+        name: &'static str,
+        labels: [&'static str; N],
+        help: &'static str,
+    ) -> By<Counter, N> {
+        let by = By::new(labels, &[]);
+        self.register(Declaration { name, kind: Kind::Counter, labels: labels.to_vec(), help }, by.family.clone());
+        by
+    }
+
+    /// A gauge, which is not exported before it is first set.
+    pub fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
+        self.register(Declaration { name, kind: Kind::Gauge, labels: Vec::new(), help }, Gauge::default())
+    }
+
+    /// A gauge for each value of the labels.
+    pub fn gauges<const N: usize>(
+        &self,
+        name: &'static str,
+        labels: [&'static str; N],
+        help: &'static str,
+    ) -> By<Gauge, N> {
+        let by = By::new(labels, &[]);
+        self.register(Declaration { name, kind: Kind::Gauge, labels: labels.to_vec(), help }, by.family.clone());
+        by
+    }
+
+    /// A histogram with buckets up to each of `bounds`.
+    pub fn histogram(&self, name: &'static str, bounds: &'static [f64], help: &'static str) -> Histogram {
+        let declaration = Declaration { name, kind: Kind::Histogram(bounds), labels: Vec::new(), help };
+        self.register(declaration, Histogram::new(bounds.iter().copied()))
+    }
+
+    /// A histogram for each value of the labels.
+    pub fn histograms<const N: usize>(
+        &self,
+        name: &'static str,
+        labels: [&'static str; N],
+        bounds: &'static [f64],
+        help: &'static str,
+    ) -> By<Histogram, N> {
+        let (by, kind) = (By::new(labels, bounds), Kind::Histogram(bounds));
+        self.register(Declaration { name, kind, labels: labels.to_vec(), help }, by.family.clone());
+        by
+    }
+
+    /// What is looked up when somebody scrapes, and so must cost nothing: the values of the labels, and the value.
+    pub fn read<const N: usize>(
+        &self,
+        name: &'static str,
+        labels: [&'static str; N],
+        help: &'static str,
+        read: impl Fn() -> Vec<([&'static str; N], f64)> + Send + Sync + 'static,
+    ) {
+        let (kind, exported) = match name.ends_with("_total") {
+            true => (Kind::Counter, MetricType::Counter),
+            false => (Kind::Gauge, MetricType::Gauge),
+        };
+        let metric = Read { names: labels, kind: exported, read: Box::new(read) };
+        self.add(Declaration { name, kind, labels: labels.to_vec(), help }, metric);
+    }
+
+    /// From now on `read` sets gauges to what the database says, every five seconds.
+    pub fn sample<F>(&self, read: impl Fn(Database) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), sqlx::Error>> + Send + 'static,
+    {
+        lock(&self.samples).push(Box::new(move |database| read(database).boxed()));
+    }
+
+    /// Everything that is registered, in the order in which it was.
+    pub fn declarations(&self) -> Vec<Declaration> {
+        lock(&self.declared).clone()
+    }
+
+    /// What [`Registry::sample`] was told, begun for `database`.
+    pub(super) fn begin_samples(&self, database: &Database) -> Vec<BoxFuture<'static, Result<(), sqlx::Error>>> {
+        lock(&self.samples).iter().map(|sample| sample(database.clone())).collect()
+    }
+
+    pub(super) fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &lock(&self.registered))?;
+        Ok(text)
+    }
+
+    fn register<M: Metric + Clone>(&self, declaration: Declaration, metric: M) -> M {
+        self.add(declaration, metric.clone());
+        metric
+    }
+
+    fn add(&self, declaration: Declaration, metric: impl Metric + EncodeMetric) {
+        // The client appends what a counter's name must end in, and the unit.
+        let name = declaration.name.trim_end_matches("_total").trim_end_matches("_info");
+        let (help, mut registered) = (declaration.help, lock(&self.registered));
+        match declaration.unit().and_then(|unit| Some((name.strip_suffix(unit)?.strip_suffix('_')?, unit))) {
+            Some((name, unit)) => registered.register_with_unit(name, help, Unit::Other(unit.into()), metric),
+            None => registered.register(name, help, metric),
+        }
+        lock(&self.declared).push(declaration);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = lock(&self.declared).iter().map(|declaration| declaration.name).collect();
+        f.debug_tuple("Registry").field(&names).finish()
+    }
+}
