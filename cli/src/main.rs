@@ -10,6 +10,7 @@ mod drill;
 mod fleet_dir;
 mod follow;
 mod http;
+mod metrics;
 mod operations;
 mod out;
 mod parked;
@@ -36,6 +37,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     Republish(republish::RepublishArgs),
     Drill(drill::DrillArgs),
+    /// Print what the services measure: docs/metrics.md.
+    Metrics,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),
         Command::Drill(args) => drill::drill(&args),
+        Command::Metrics => metrics::print().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
