@@ -19,6 +19,7 @@ mod register;
 mod replay;
 mod republish;
 mod run;
+mod top;
 
 /// Runs the fleet, registers customers, follows what became of them, mends what failed, and breaks it on purpose.
 #[derive(Parser)]
@@ -37,6 +38,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     Republish(republish::RepublishArgs),
     Drill(drill::DrillArgs),
+    Top(top::TopArgs),
     /// Print what the services measure: docs/metrics.md.
     Metrics,
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),
         Command::Drill(args) => drill::drill(&args),
+        Command::Top(args) => top::top(&args).map(|()| ExitCode::SUCCESS),
         Command::Metrics => metrics::print().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -73,6 +73,7 @@ fn table(all: &[Declared]) -> String {
         let kind = match metric.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Info => "info",
             Kind::Histogram(_) => "histogram",
         };
         let who = if services.is_empty() { "all".to_owned() } else { services.join(", ") };
@@ -101,7 +102,7 @@ mod tests {
     fn what_is_to_be_watched_exists() {
         let declared = declared().unwrap();
         let mut known: HashSet<&str> = declared.iter().flat_map(|known| known.metric.labels.clone()).collect();
-        known.extend(["histogram_quantile", "sum by", "flow_duration_seconds_count"]);
+        known.extend(["histogram_quantile", "operators_problem"]);
         for Declared { metric, .. } in &declared {
             known.insert(metric.name);
         }

@@ -32,6 +32,16 @@ impl Service {
         }
     }
 
+    /// Where its operations port is, without a slash at the end.
+    pub fn url(self, fleet: &FleetDir) -> anyhow::Result<String> {
+        let name = format!("{}_OPS_URL", self.name().to_uppercase());
+        let url = match std::env::var(&name).ok().filter(|url| !url.is_empty()) {
+            Some(url) => url,
+            None => fleet.setting(&name)?.unwrap_or_else(|| self.default_url().to_owned()),
+        };
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
     /// Where its operations port listens unless somebody says otherwise.
     fn default_url(self) -> &'static str {
         match self {
@@ -80,12 +90,7 @@ impl OperationsArgs {
 impl Operations {
     /// A request to `service`: `path` begins after `/admin`.
     pub fn request(&self, service: Service, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
-        let name = format!("{}_OPS_URL", service.name().to_uppercase());
-        let url = match std::env::var(&name).ok().filter(|url| !url.is_empty()) {
-            Some(url) => url,
-            None => self.args.fleet.setting(&name)?.unwrap_or_else(|| service.default_url().to_owned()),
-        };
-        let request = self.client.request(method, format!("{}/admin{path}", url.trim_end_matches('/')));
+        let request = self.client.request(method, format!("{}/admin{path}", service.url(&self.args.fleet)?));
         let operator = self.args.operator.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed");
         Ok(request.bearer_auth(self.token.expose_secret()).header("x-operator", operator))
     }

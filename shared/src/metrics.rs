@@ -18,7 +18,7 @@ mod registry;
 pub mod sampler;
 pub mod scrape;
 
-pub(crate) use encode::routes;
+pub use encode::routes;
 pub(crate) use http::measure;
 pub use kinds::{By, Counter, Gauge, Histogram};
 pub use messaging::{Broker, Connection, Flow, Inbox, Outbox, Parked};
@@ -70,7 +70,7 @@ impl Metrics {
             flow: Flow::new(&registry),
             ready: registry.gauge(
                 "service_ready",
-                "1 if the service is ready, as `/health/ready` says, else 0; looked at every 5 s",
+                "1 if the service is ready, as `/health/ready` says, else 0; looked at every second",
             ),
             sampled: registry.gauge(
                 "sample_last_success_timestamp_seconds",

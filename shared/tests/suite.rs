@@ -13,6 +13,7 @@ mod suite {
     mod hospital;
     mod inbox;
     mod lost_database;
+    mod metrics;
     mod outbox;
     mod parked;
     mod replay;

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a scraper asks for. Nothing here asks the database.
-pub(crate) fn routes(metrics: Arc<Metrics>) -> Router {
+pub fn routes(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(export)).with_state(metrics)
 }
 

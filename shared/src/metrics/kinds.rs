@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fmt,
+    fmt::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use prometheus_client::{
-    encoding::{EncodeMetric, MetricEncoder},
+    encoding::{EncodeLabelValue, EncodeMetric, LabelValueEncoder, MetricEncoder},
     metrics::{
         MetricType, TypedMetric,
         family::{Family, MetricConstructor},
@@ -70,7 +70,25 @@ impl TypedMetric for Gauge {
     const TYPE: MetricType = MetricType::Gauge;
 }
 
-type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
+type Labels<const N: usize> = [(&'static str, Value); N];
+
+/// The value of a label. The client would write it as it is, whatever it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Value(Cow<'static, str>);
+
+impl EncodeLabelValue for Value {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '\\' => encoder.write_str("\\\\")?,
+                '"' => encoder.write_str("\\\"")?,
+                '\n' => encoder.write_str("\\n")?,
+                other => encoder.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
 
 /// A metric for each value of a label, or of `N` labels.
 #[derive(Clone, Debug)]
@@ -90,7 +108,7 @@ where
     /// The one of these values, in the order of the labels. Whoever asks sees to it that there are few.
     pub fn of(&self, values: [impl Into<Cow<'static, str>>; N]) -> M {
         let mut names = self.names.into_iter();
-        let labels = values.map(|value| (names.next().unwrap_or_default(), value.into()));
+        let labels = values.map(|value| (names.next().unwrap_or_default(), Value(value.into())));
         self.family.get_or_create_owned(&labels)
     }
 }
@@ -124,29 +142,26 @@ pub(super) struct Read<const N: usize> {
     pub read: Box<dyn Fn() -> Vec<([&'static str; N], f64)> + Send + Sync>,
 }
 
+impl<const N: usize> Read<N> {
+    fn encode_one(&self, encoder: &mut MetricEncoder, values: [&'static str; N], value: f64) -> fmt::Result {
+        let mut names = self.names.into_iter();
+        let labels = values.map(|value| (names.next().unwrap_or_default(), Value(value.into())));
+        match self.kind {
+            MetricType::Info => encoder.encode_info(&labels),
+            MetricType::Counter => encoder.encode_counter::<[(&str, &str); 0], _, f64>(&value, None),
+            _ if N == 0 => encoder.encode_gauge(&value),
+            _ => encoder.encode_family(&labels)?.encode_gauge(&value),
+        }
+    }
+}
+
 impl<const N: usize> EncodeMetric for Read<N> {
     fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
-        for (values, value) in (self.read)() {
-            let mut names = self.names.into_iter();
-            let labels = values.map(|value| (names.next().unwrap_or_default(), value));
-            if N == 0 {
-                encode_value(&mut encoder, self.kind, value)?;
-            } else {
-                encode_value(&mut encoder.encode_family(&labels)?, self.kind, value)?;
-            }
-        }
-        Ok(())
+        (self.read)().into_iter().try_for_each(|(values, value)| self.encode_one(&mut encoder, values, value))
     }
 
     fn metric_type(&self) -> MetricType {
         self.kind
-    }
-}
-
-fn encode_value(encoder: &mut MetricEncoder, kind: MetricType, value: f64) -> fmt::Result {
-    match kind {
-        MetricType::Counter => encoder.encode_counter::<[(&str, &str); 0], _, f64>(&value, None),
-        _ => encoder.encode_gauge(&value),
     }
 }
 

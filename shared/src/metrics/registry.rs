@@ -43,6 +43,8 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Always 1: what it says is in its labels.
+    Info,
     /// How often a value fell below each of these bounds.
     Histogram(&'static [f64]),
 }
@@ -112,7 +114,8 @@ impl Registry {
         by
     }
 
-    /// What is looked up when somebody scrapes, and so must cost nothing: the values of the labels, and the value.
+    /// What is looked up when somebody scrapes, and so must cost nothing: the values of the labels, and the value. By its
+    /// name a counter without labels (`_total`), an info (`_info`), or else a gauge.
     pub fn read<const N: usize>(
         &self,
         name: &'static str,
@@ -120,9 +123,10 @@ impl Registry {
         help: &'static str,
         read: impl Fn() -> Vec<([&'static str; N], f64)> + Send + Sync + 'static,
     ) {
-        let (kind, exported) = match name.ends_with("_total") {
-            true => (Kind::Counter, MetricType::Counter),
-            false => (Kind::Gauge, MetricType::Gauge),
+        let (kind, exported) = match name {
+            _ if name.ends_with("_total") => (Kind::Counter, MetricType::Counter),
+            _ if name.ends_with("_info") => (Kind::Info, MetricType::Info),
+            _ => (Kind::Gauge, MetricType::Gauge),
         };
         let metric = Read { names: labels, kind: exported, read: Box::new(read) };
         self.add(Declaration { name, kind, labels: labels.to_vec(), help }, metric);
@@ -177,5 +181,43 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = lock(&self.declared).iter().map(|declaration| declaration.name).collect();
         f.debug_tuple("Registry").field(&names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::scrape::Scrape;
+
+    #[test]
+    fn every_kind_is_exported_under_the_name_that_was_declared() {
+        let registry = Registry::default();
+        registry.counter("a_total", "A").inc();
+        registry.counters("b_seconds_total", ["x"], "B").of(["1"]).inc();
+        registry.gauge("c_bytes", "C").set(1);
+        registry.gauges("d", ["x"], "D").of(["1"]).set(1);
+        registry.histogram("e_seconds", &[1.0], "E").observe(1.0);
+        registry.histograms("f", ["x"], &[1.0], "F").of(["1"]).observe(1.0);
+        registry.read("g_seconds_total", [], "G", || vec![([], 1.0)]);
+        registry.read("h", ["x"], "H", || vec![(["1"], 1.0)]);
+        registry.read("i_info", ["x"], "I", || vec![(["1"], 1.0)]);
+        let scrape = Scrape::parse(&registry.encode().expect("text"));
+        for Declaration { name, kind, labels, .. } in registry.declarations() {
+            let exported = if let Kind::Histogram(_) = kind { format!("{name}_count") } else { name.to_owned() };
+            let labels: Vec<_> = labels.into_iter().map(|label| (label, "1")).collect();
+            assert_eq!(scrape.sum(&exported, &labels), Some(1.0), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_gauge_is_not_there_before_it_is_set() {
+        let registry = Registry::default();
+        let (one, many) = (registry.gauge("a", "A"), registry.gauges("b", ["x"], "B"));
+        many.of(["1"]);
+        let read = |name| Scrape::parse(&registry.encode().expect("text")).sum(name, &[]);
+        assert_eq!((read("a"), read("b")), (None, None));
+        one.set(0);
+        many.of(["2"]).set(3);
+        assert_eq!((read("a"), read("b")), (Some(0.0), Some(3.0)));
     }
 }

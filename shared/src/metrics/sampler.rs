@@ -12,7 +12,9 @@ use crate::{
     health::{self, Condition, Health},
 };
 
-/// How often the database is asked.
+/// How often the sampler sees whether the service is ready.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the database is asked for numbers.
 const EVERY: Duration = Duration::from_secs(5);
 /// From one asking to the next at least so many times as long as it took: to count a large backlog may cost a twentieth
 /// of the time.
@@ -24,41 +26,44 @@ const SHARE: u32 = 20;
 pub struct Sampler {
     database: Database,
     health: Health,
+    /// When the database may be asked again.
+    next: Option<Instant>,
 }
 
 impl Sampler {
     /// A sampler of what `health` says and `database` knows.
     pub fn new(database: Database, health: Health) -> Self {
-        Self { database, health }
+        Self { database, health, next: None }
     }
 
-    /// Looks and samples until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let mut next = Instant::now();
+    /// Looks until `shutdown`.
+    pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.look(&mut next) => {}
+                () = self.look() => {}
             }
-            let _ = tokio::time::timeout(EVERY, shutdown.cancelled()).await;
+            let _ = tokio::time::timeout(LOOK, shutdown.cancelled()).await;
         }
     }
 
-    /// Whether the service is ready; and what the database knows, if it is time to ask, and if it answers.
-    async fn look(&self, next: &mut Instant) {
+    /// Sees whether the service is ready; and reads what the database knows, if it answers and has had its rest.
+    pub async fn look(&mut self) {
         let parts = self.health.look(&self.database).await;
         self.metrics().ready.set(u8::from(health::is_ready(&parts)));
         let begun = Instant::now();
-        if begun >= *next && parts.get("database") == Some(&Condition::Up) {
+        let rested = self.next.is_none_or(|next| begun >= next);
+        if rested && parts.get("database") == Some(&Condition::Up) {
             self.sample().await;
-            *next = begun + begun.elapsed() * SHARE;
+            self.next = Some(begun + EVERY.max(begun.elapsed() * SHARE));
         }
     }
 
     /// Reads everything once.
     pub async fn sample(&self) {
         let metrics = self.metrics();
-        let mut complete = self.outbox().await.is_ok() && self.parked().await.is_ok();
+        let mut complete = self.outbox().await.is_ok();
+        complete &= self.parked().await.is_ok();
         for sample in metrics.registry.begin_samples(&self.database) {
             complete &= sample.await.is_ok();
         }
