@@ -5,10 +5,11 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::bail;
 use clap::Args;
 
-use crate::{fleet_dir::FleetDir, out};
+use crate::{flow_view::FlowViewArgs, out};
 
 mod flow;
 mod hop;
+mod live;
 mod outcome;
 pub mod paint;
 mod reactions;
@@ -48,22 +49,28 @@ pub struct FollowArgs {
     /// Look again until the flow is finished or dead, for this long at most.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     wait: Option<Duration>,
+    /// Draw the tree as it grows, by what the flow view sees; until the flow has ended, or for as long as --wait says.
+    #[arg(long, conflicts_with_all = ["logs", "compose", "json"])]
+    live: bool,
     /// Print a JSON array of flows.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    fleet: FleetDir,
+    flow_view: FlowViewArgs,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// Searches, waits if told to, prints.
 pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
+    if args.live {
+        return live::live(&args.flow_view, &args.id.to_string(), args.wait);
+    }
     let reactions = Reactions::of_this_fleet()?;
-    let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.fleet.logs())?;
+    let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.flow_view.fleet.logs())?;
     let limit = args.wait.filter(|_| sources.can_grow()).unwrap_or_default();
     let (flows, scanned) = wait::until_final(limit, || {
         let Found { hops, scanned } = search(&mut sources, args.id)?;

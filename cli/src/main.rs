@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod ask;
+mod check;
 mod drill;
 mod fleet_dir;
+mod flow_view;
 mod follow;
 mod http;
 mod metrics;
@@ -19,6 +21,8 @@ mod register;
 mod replay;
 mod republish;
 mod run;
+mod screen;
+mod steps;
 mod top;
 
 /// Runs the fleet, registers customers, follows what became of them, mends what failed, and breaks it on purpose.
@@ -34,6 +38,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Register(register::RegisterArgs),
     Follow(follow::FollowArgs),
+    Check(check::CheckArgs),
     Parked(parked::ParkedArgs),
     Replay(replay::ReplayArgs),
     Republish(republish::RepublishArgs),
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
         Command::Run(args) => return run::run(*args),
         Command::Register(args) => register::register(args).map(|()| ExitCode::SUCCESS),
         Command::Follow(args) => follow::follow(&args),
+        Command::Check(args) => Ok(check::check(&args)),
         Command::Parked(args) => parked::parked(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),

@@ -8,16 +8,15 @@ use std::{
 use clap::Args;
 use tokio::time::sleep;
 
-use crate::{fleet_dir::FleetDir, http, out};
+use crate::{fleet_dir::FleetDir, http, out, screen::Screen};
 
 mod look;
-mod screen;
 mod text;
 mod view;
 
 use crate::follow::paint::Paint;
 use look::{Look, Services};
-use screen::Screen;
+
 use view::View;
 
 /// Show what the services do just now: rates and times of the last interval, from their /metrics.

@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 
 use crate::{config::FlowViewConfig, neighbours::Neighbours};
 
-mod flows;
+pub mod flows;
 mod forward;
 mod overview;
 mod stream;
@@ -19,7 +19,15 @@ mod stream;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "flow_view", description = "Every flow: its events, its missing steps, how it stands."),
-    paths(flows::list, flows::show, stream::stream, overview::overview, get_choreography, forward::register)
+    paths(
+        flows::list,
+        flows::count,
+        flows::show,
+        stream::stream,
+        overview::overview,
+        get_choreography,
+        forward::register
+    )
 )]
 struct Api;
 
@@ -40,6 +48,7 @@ pub struct View {
 pub fn api(view: View) -> (Router, utoipa::openapi::OpenApi) {
     let routes = Router::new()
         .route("/flows", get(flows::list))
+        .route("/flows/count", get(flows::count))
         .route("/flows/stream", get(stream::stream))
         .route("/flows/{id}", get(flows::show))
         .route("/overview", get(overview::overview))

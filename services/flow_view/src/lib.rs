@@ -15,7 +15,7 @@ use crate::{http::View, inquiry::Inquiry, neighbours::Neighbours, projector::Pro
 
 mod config;
 pub mod flow;
-mod http;
+pub mod http;
 pub mod inquiry;
 pub mod neighbours;
 pub mod observer;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// A flow with its tree.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FlowDetail {
     #[serde(flatten)]
     pub flow: Flow,
@@ -22,7 +22,7 @@ pub struct FlowDetail {
 }
 
 /// An event and what it caused.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Node {
     pub event_id: Uuid,
     /// It has not been seen: others name it as their cause, and nothing else is known of it.
@@ -44,7 +44,7 @@ pub struct Node {
 }
 
 /// What one service is expected to do.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Step {
     pub service: String,
     pub what: String,

@@ -46,18 +46,18 @@ pub struct Listing {
 }
 
 /// A page of flows, newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page {
-    flows: Vec<Changed>,
+    pub flows: Vec<Changed>,
     /// Asks for the next page; null on the last.
-    next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 /// A flow, and the number of its latest change.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Changed {
     #[serde(flatten)]
-    flow: Flow,
+    pub flow: Flow,
     /// Grows with every change of any flow.
     pub change: i64,
 }
@@ -72,10 +72,10 @@ impl Changed {
 }
 
 /// What was found.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Found {
     /// Newest first.
-    flows: Vec<FlowDetail>,
+    pub flows: Vec<FlowDetail>,
 }
 
 fn bad(detail: &str) -> Problem {
@@ -92,8 +92,7 @@ pub async fn list(
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
     let Query(Listing { state, since, cursor, limit }) = query.map_err(|error| bad(&error.body_text()))?;
-    let since = since.map_or(Some(Timestamp::UNIX_EPOCH), |text| parse_since(&text, view.database.clock.now()));
-    let since = since.ok_or_else(|| bad("since is a time, as in 2026-11-21T08:00:00Z, or how long ago, as in 1h"))?;
+    let since = beginning(since.as_deref(), &view)?;
     let after = cursor.map_or(Some(After::NEWEST), |text| After::parse(&text));
     let after = after.ok_or_else(|| bad("cursor is the next_cursor of a page"))?;
     let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
@@ -104,6 +103,41 @@ pub async fn list(
     let next_cursor = listed.last().filter(|_| more).map(|last| After::flow(last).to_string());
     let flows = listed.into_iter().map(|listed| Changed::new(listed, &view.neighbours)).collect();
     Ok(Json(Page { flows, next_cursor }))
+}
+
+/// How many flows are to be counted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Counting {
+    /// Those that began then or later, as in `/flows`.
+    since: Option<String>,
+}
+
+/// How many flows stand how.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Tally {
+    pub running: i64,
+    pub done: i64,
+    pub compensated: i64,
+    pub stuck: i64,
+}
+
+/// How many flows stand how.
+#[utoipa::path(
+    get, path = "/flows/count", params(Counting),
+    responses((status = 200, body = Tally), (status = 400, body = Problem))
+)]
+pub async fn count(
+    State(view): State<View>,
+    query: Result<Query<Counting>, QueryRejection>,
+) -> Result<Json<Tally>, Problem> {
+    let Query(Counting { since }) = query.map_err(|error| bad(&error.body_text()))?;
+    let since = beginning(since.as_deref(), &view)?;
+    let counts = flows::tally(&view.database.pool, since).await?;
+    let of = |state: flow::State| counts.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count);
+    let [running, done] = [flow::State::Running, flow::State::Done].map(of);
+    let [compensated, stuck] = [flow::State::Compensated, flow::State::Stuck].map(of);
+    Ok(Json(Tally { running, done, compensated, stuck }))
 }
 
 /// The flows of an id: of the flow, of one of its events, of its customer or of its trace.
@@ -139,6 +173,11 @@ fn say_who_is_away(flow: &mut Flow, neighbours: &Neighbours) {
     for overdue in flow.overdue.iter_mut().filter(|overdue| neighbours.is_away(&overdue.service)) {
         overdue.held = Some(Held::away(overdue.held.as_ref(), overdue.since));
     }
+}
+
+fn beginning(since: Option<&str>, view: &View) -> Result<Timestamp, Problem> {
+    let since = since.map_or(Some(Timestamp::UNIX_EPOCH), |text| parse_since(text, view.database.clock.now()));
+    since.ok_or_else(|| bad("since is a time, as in 2026-11-21T08:00:00Z, or how long ago, as in 1h"))
 }
 
 /// A time, or how long ago.

@@ -198,6 +198,17 @@ pub async fn counts(pool: &PgPool, since: Timestamp) -> Result<Counts, sqlx::Err
     Ok(Counts { running, stuck, began: row.began, done: row.done, compensated: row.compensated })
 }
 
+/// How many flows that began at `since` or later stand how.
+pub async fn tally(pool: &PgPool, since: Timestamp) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows = query!(
+        r#"SELECT state, count(*) AS "count!" FROM flows WHERE began_at >= $1 GROUP BY state"#,
+        SqlTimestamp::from(since) as _,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.state, row.count)).collect())
+}
+
 /// How many events of each type were recorded since `since`.
 pub async fn rates(pool: &PgPool, since: Timestamp) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let rows = query!(

@@ -1,0 +1,140 @@
+//! `fleet follow --live`: the tree as it grows, by what the flow view sees.
+
+use std::{
+    io::{IsTerminal, stdout},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+use flow_view::flow::{
+    State,
+    steps::StepState,
+    tree::{FlowDetail, Node, Step},
+};
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+use super::paint::Paint;
+use crate::{
+    flow_view::{FlowView, FlowViewArgs},
+    http, out,
+    screen::Screen,
+    steps::Missing,
+};
+
+/// Between two looks.
+const REST: Duration = Duration::from_millis(200);
+
+/// Draws the flows of `id` until all have come to their end, or `limit` is over, or somebody presses Ctrl-C. On a
+/// terminal one picture replaces another; elsewhere only the last is printed.
+pub fn live(args: &FlowViewArgs, id: &str, limit: Option<Duration>) -> anyhow::Result<ExitCode> {
+    let view = args.open()?;
+    let flows = http::block_on(async {
+        let screen = if stdout().is_terminal() { Some(Screen::open()?) } else { None };
+        let mut last = Vec::new();
+        tokio::select! {
+            result = watch(&view, id, limit, screen, &mut last) => result?,
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        Ok(last)
+    })?;
+    if flows.is_empty() {
+        bail!("the flow view has seen no flow with the id {id}");
+    }
+    out::print(&text(&flows, Paint::for_stdout()))?;
+    Ok(ExitCode::from(u8::from(!flows.iter().all(has_ended))))
+}
+
+async fn watch(
+    view: &FlowView,
+    id: &str,
+    limit: Option<Duration>,
+    mut screen: Option<Screen>,
+    last: &mut Vec<FlowDetail>,
+) -> anyhow::Result<()> {
+    let start = Instant::now();
+    loop {
+        *last = view.find(id).await?;
+        if let Some(screen) = &mut screen {
+            let waiting = || format!("the flow view has not seen {id} yet; Ctrl-C ends this");
+            screen.draw(&if last.is_empty() { waiting() } else { text(last, Paint::for_stdout()) })?;
+        }
+        let ended = !last.is_empty() && last.iter().all(has_ended);
+        if ended || limit.is_some_and(|limit| start.elapsed() >= limit) {
+            return Ok(());
+        }
+        sleep(REST).await;
+    }
+}
+
+fn has_ended(detail: &FlowDetail) -> bool {
+    matches!(detail.flow.state, State::Done | State::Compensated)
+}
+
+fn text(flows: &[FlowDetail], paint: Paint) -> String {
+    let now = Timestamp::now();
+    flows.iter().map(|detail| render(detail, now, paint)).collect::<Vec<_>>().join("\n\n")
+}
+
+fn render(detail: &FlowDetail, now: Timestamp, paint: Paint) -> String {
+    let flow = &detail.flow;
+    let mut lines = vec![
+        format!("{}  {}", paint.dim("correlation id"), flow.correlation_id),
+        format!("{}  {}", paint.dim("trace id      "), flow.trace_id.as_deref().unwrap_or("not traced")),
+        format!("{}  {}", paint.dim("customer id   "), flow.customer_id),
+        String::new(),
+    ];
+    for node in &detail.tree {
+        lay_out(node, "", "", (now, paint), &mut lines);
+    }
+    let state = match flow.state {
+        State::Done => paint.green(&format!("done in {} ms", flow.duration_ms)),
+        State::Compensated => paint.yellow(&format!("compensated in {} ms", flow.duration_ms)),
+        State::Running => paint.yellow("running"),
+        State::Stuck => paint.red("stuck"),
+    };
+    lines.push(String::new());
+    lines.extend(flow.problems.iter().map(|problem| paint.red(problem)));
+    lines.push(state);
+    lines.join("\n")
+}
+
+/// `lead` goes before the event's own line, `rest` before all lines below it. A step that is there shows as its event.
+fn lay_out(node: &Node, lead: &str, rest: &str, (now, paint): (Timestamp, Paint), lines: &mut Vec<String>) {
+    lines.push(format!("{}{}", paint.dim(lead), event(node, paint)));
+    let steps: Vec<_> = node.steps.iter().filter_map(|step| note(step, now, paint)).collect();
+    let mut left = steps.len() + node.effects.len();
+    let mut corner = || {
+        left -= 1;
+        if left == 0 { ("└─ ", "   ") } else { ("├─ ", "│  ") }
+    };
+    for effect in &node.effects {
+        let (corner, line) = corner();
+        lay_out(effect, &format!("{rest}{corner}"), &format!("{rest}{line}"), (now, paint), lines);
+    }
+    for step in steps {
+        let (corner, _) = corner();
+        lines.push(format!("{}{step}", paint.dim(&format!("{rest}{corner}"))));
+    }
+}
+
+fn event(node: &Node, paint: Paint) -> String {
+    let id = paint.dim(&node.event_id.to_string());
+    let Some(event_type) = &node.event_type else {
+        return format!("{}  {id}", paint.yellow("(its event has not been seen yet)"));
+    };
+    let at = node.at_ms.map(|ms| format!("{ms:+} ms")).unwrap_or_default();
+    format!("{}  {at}  {}  {id}", paint.bold(event_type), node.owner.as_deref().unwrap_or_default())
+}
+
+/// What is not there, or will never be seen.
+fn note(step: &Step, now: Timestamp, paint: Paint) -> Option<String> {
+    match step.state {
+        StepState::Done => None,
+        StepState::Open => Some(paint.yellow(&format!("… {}", Missing::of(step).in_words(now)))),
+        StepState::Overdue => Some(paint.red(&format!("✗ {}", Missing::of(step).in_words(now)))),
+        StepState::Moot => Some(paint.dim(&format!("{}: nothing to do any more", step.service))),
+        StepState::Unseen => Some(paint.dim(&format!("{}: {}", step.service, step.what))),
+    }
+}

@@ -1,0 +1,99 @@
+//! The missing steps of a flow, in words.
+
+use flow_view::flow::{
+    Held,
+    steps::StepState,
+    tree::{FlowDetail, Node, Step},
+};
+use jiff::{Timestamp, Unit};
+use serde::Serialize;
+
+/// A step that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// Who should do it.
+    pub service: String,
+    pub what: String,
+    /// One of these events would be the answer.
+    pub expects: Vec<String>,
+    pub due_at: Option<Timestamp>,
+    /// What the service says.
+    pub held: Option<Held>,
+}
+
+/// Every step of the flow that is not there, in the order of its tree. A gate that waits for one of them is not named.
+pub fn missing(detail: &FlowDetail) -> Vec<Missing> {
+    let steps = detail.tree.iter().flat_map(all).flat_map(|node| &node.steps);
+    let is_missing = |step: &&Step| matches!(step.state, StepState::Open | StepState::Overdue) && step.due_at.is_some();
+    steps.filter(is_missing).map(Missing::of).collect()
+}
+
+/// `node` and all below it.
+pub fn all(node: &Node) -> Vec<&Node> {
+    std::iter::once(node).chain(node.effects.iter().flat_map(all)).collect()
+}
+
+impl Missing {
+    pub fn of(step: &Step) -> Self {
+        let Step { service, what, expects, due_at, held, .. } = step.clone();
+        Self { service, what, expects, due_at, held }
+    }
+
+    /// Who should do what, since when or until when, and what that service says.
+    pub fn in_words(&self, now: Timestamp) -> String {
+        let Self { service, what, .. } = self;
+        let expects = if self.expects.is_empty() { String::new() } else { format!(" ({})", self.expects.join(" or ")) };
+        let said = self.held.as_ref().map(|held| format!("; {}", said(held))).unwrap_or_default();
+        format!("{service}: {what}{expects}, {}{said}", due(self.due_at, now))
+    }
+}
+
+fn due(due_at: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(due_at) = due_at else { return "waiting for another step".into() };
+    // Fails only for spans that no calendar has.
+    let seconds = now.since((Unit::Second, due_at)).map_or(0, |span| span.get_seconds());
+    if seconds >= 0 { format!("overdue for {seconds} s") } else { format!("due in {} s", -seconds) }
+}
+
+/// What a service says of a message, in words.
+fn said(held: &Held) -> String {
+    let why = match (&held.reason, held.attempts) {
+        (Some(reason), Some(1)) => format!(" ({reason}, 1 attempt)"),
+        (Some(reason), Some(attempts)) => format!(" ({reason}, {attempts} attempts)"),
+        _ => String::new(),
+    };
+    match held.state.as_str() {
+        "away" => "it does not answer".into(),
+        "unknown" => "it has not had the message".into(),
+        "handled" => "it has handled the message, and its answer is not here".into(),
+        "discarded" => "there an operator has discarded the message".into(),
+        "behind" => "it holds the message behind an earlier one of this customer".into(),
+        state => format!("it holds the message as {state}{why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_step_is_told_in_words() {
+        let due_at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let held =
+            Held { state: "dead".into(), reason: Some("undecodable".into()), attempts: Some(1), asked_at: due_at };
+        let mut missing = Missing {
+            service: "loyalty".into(),
+            what: "books the joining points".into(),
+            expects: vec!["status_points_added".into()],
+            due_at: Some(due_at),
+            held: Some(held),
+        };
+        let late = "2026-11-21T12:00:12Z".parse().unwrap();
+        let expected = "loyalty: books the joining points (status_points_added), overdue for 12 s; \
+                        it holds the message as dead (undecodable, 1 attempt)";
+        assert_eq!(missing.in_words(late), expected);
+        missing.held = None;
+        let early = "2026-11-21T11:59:55Z".parse().unwrap();
+        assert_eq!(missing.in_words(early), "loyalty: books the joining points (status_points_added), due in 5 s");
+    }
+}
