@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(document().unwrap().trim_end(), documented.trim_end(), "{hint}");
     }
 
-    /// Every name in the code blocks with an underscore is a metric, a label or a function of PromQL.
+    /// Every name in the code blocks with an underscore is a metric, a label or a function.
     #[test]
     fn what_is_to_be_watched_exists() {
         let declared = declared().unwrap();

@@ -174,6 +174,13 @@ impl Api {
         self.get(&format!("{}/health/ready", self.urls(service).ops)).await
     }
 
+    /// The value of `series`, a metric's name with its labels as the service writes them; `None` if it is not exported.
+    pub async fn metric(&self, service: &str, series: &str) -> anyhow::Result<Option<f64>> {
+        let text = self.get(&format!("{}/metrics", self.urls(service).ops)).await?.text;
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        Ok(value.map(str::parse).transpose()?)
+    }
+
     /// Waits until a service says that it is ready.
     pub async fn until_ready(&self, service: &str) -> anyhow::Result<()> {
         eventually(&format!("{service} is ready"), || async {

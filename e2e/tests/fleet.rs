@@ -8,6 +8,7 @@ mod fleet {
 
     mod idempotency;
     mod input;
+    mod metrics;
     mod observation;
     mod registration;
     mod surface;

@@ -189,8 +189,11 @@ fn start(
         .merge(metrics::routes(metrics))
         .merge(admin::routes(&admin, config.admin_token.clone()));
     launch.serve("operations", ops, operations);
-    let sampler = Sampler::new(database.clone(), health.clone()).run(shutdown.clone());
-    launch.spawn("sampler", async { Ok(sampler.await) });
+    let (sampler, stop) = (Sampler::new(database.clone(), health.clone()), shutdown.clone());
+    launch.spawn("sampler", async {
+        sampler.run(stop).await;
+        Ok(())
+    });
     for (name, task) in service.tasks {
         launch.after_tables(name, task);
     }

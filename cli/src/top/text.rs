@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING as BARE};
 
-use super::view::{Event, Flow, Line, Numbers, Times, View};
+use super::view::{Flow, Line, Numbers, Rates, Times, View};
 use crate::follow::paint::Paint;
 
 const SERVICES: [&str; 13] = [
@@ -87,8 +87,8 @@ fn flow(flow: &Flow) -> [String; 4] {
     [flow.event_type.to_owned(), rate(flow.recorded_per_second), seconds(p50_seconds), seconds(p99_seconds)]
 }
 
-fn event(event: &Event) -> [String; 4] {
-    let Event { event_type, published_per_second, handled_per_second, already_handled_per_second } = event;
+fn event(event: &Rates) -> [String; 4] {
+    let Rates { event_type, published_per_second, handled_per_second, already_handled_per_second } = event;
     let rates = [published_per_second, handled_per_second, already_handled_per_second].map(|value| rate(*value));
     let [published, handled, again] = rates;
     [event_type.clone(), published, handled, again]

@@ -17,7 +17,7 @@ pub struct View {
     pub interval_seconds: f64,
     pub services: Vec<Line>,
     pub flows: Vec<Flow>,
-    pub events: Vec<Event>,
+    pub events: Vec<Rates>,
 }
 
 /// A service.
@@ -63,7 +63,7 @@ pub struct Flow {
 
 /// An event type, in the whole fleet.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Event {
+pub struct Rates {
     pub event_type: String,
     pub published_per_second: f64,
     pub handled_per_second: f64,
@@ -160,7 +160,7 @@ fn flow(spans: &[Span], event_type: &'static str) -> Flow {
     }
 }
 
-fn events(spans: &[Span]) -> Vec<Event> {
+fn events(spans: &[Span]) -> Vec<Rates> {
     let mut events: BTreeMap<String, [f64; 3]> = BTreeMap::new();
     let counters = ["outbox_published_total", "inbox_handled_total", "inbox_already_handled_total"];
     for span in spans {
@@ -171,7 +171,7 @@ fn events(spans: &[Span]) -> Vec<Event> {
         }
     }
     let event =
-        |(event_type, [published_per_second, handled_per_second, already_handled_per_second]): (_, [f64; 3])| Event {
+        |(event_type, [published_per_second, handled_per_second, already_handled_per_second]): (_, [f64; 3])| Rates {
             event_type,
             published_per_second,
             handled_per_second,
@@ -245,7 +245,7 @@ flow_duration_seconds_bucket{event_type="welcome_email_sent",le="+Inf"} 14
             "it has just come"
         );
         assert_eq!((email.published_per_second, email.requests_per_second, email.errors_per_second), (10.0, 3.0, 1.0));
-        assert_eq!(email.handled_per_second, 2.0, "the counter began again");
+        assert_eq!((email.handled_per_second, email.dead), (2.0, Some(1.0)), "the counter began again");
         assert_eq!(
             (email.outbox, email.outbox_oldest_seconds, email.waiting, email.dead),
             (Some(4.0), Some(90.5), Some(2.0), Some(1.0))

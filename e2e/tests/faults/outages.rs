@@ -36,6 +36,17 @@ async fn a_broker_that_stops_or_crashes_loses_nothing_while_customers_go_on_regi
     }
     load.until_more(CLIENTS).await?;
     let registrations = load.finish().await?;
+    for (service, connection) in
+        SERVICES.into_iter().flat_map(|service| [(service, "publisher"), (service, "subscriber")])
+    {
+        let metric = |name| format!("{name}{{connection=\"{connection}\"}}");
+        let connected = fleet.api.metric(service, &metric("broker_connected")).await?;
+        let reconnects = fleet.api.metric(service, &metric("broker_reconnects_total")).await?;
+        ensure!(
+            connected == Some(1.0) && reconnects >= Some(2.0),
+            "{service}, {connection}: {connected:?} {reconnects:?}"
+        );
+    }
     fleet.ensure_all_onboarded(&registrations).await
 }
 
@@ -48,6 +59,7 @@ async fn a_broker_that_blocks_publishers_is_waited_out_and_said_once() -> anyhow
     fleet.servers.alarm(true).await?;
     let during = async {
         fleet.api.until_down("customer", &["relay"]).await?;
+        ensure!(fleet.api.metric("customer", "broker_blocked").await? == Some(1.0), "it does not say so");
         let before = fleet.database.count("SELECT count(*) FROM customer.outbox WHERE published_at IS NULL").await?;
         load.until_more(5 * CLIENTS).await?;
         let waiting = fleet.database.count("SELECT count(*) FROM customer.outbox WHERE published_at IS NULL").await?;
@@ -61,6 +73,7 @@ async fn a_broker_that_blocks_publishers_is_waited_out_and_said_once() -> anyhow
     fleet.until_ready().await?;
     load.until_more(CLIENTS).await?;
     let registrations = load.finish().await?;
+    ensure!(fleet.api.metric("customer", "broker_blocked").await? == Some(0.0), "it is still said to be blocked");
     let said = fleet.logs.text("customer")?.matches("the broker blocks publishers").count();
     ensure!(said == 1, "customer says {said} times that it is blocked");
     fleet.ensure_all_onboarded(&registrations).await

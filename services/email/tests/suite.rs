@@ -20,7 +20,9 @@ use shared::{
         customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
     },
     handler::Handlers,
+    health::Health,
     history::replay::Plan,
+    metrics::{sampler::Sampler, scrape::Scrape},
     testing::{self, Actor, settle},
 };
 use sqlx::migrate::Migrator;
@@ -77,6 +79,10 @@ impl Stage {
         let registered_at = self.customer.database.clock.now();
         let (email, name) = (Personal::new("ada@example.com"), Personal::new("Ada"));
         self.publish(CustomerCreated { customer_id, email, name, registered_at }).await
+    }
+
+    fn counted(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        Scrape::parse(&self.database.metrics.registry.encode().unwrap()).sum(name, labels)
     }
 
     async fn mails(&self) -> Vec<(String, i32)> {
@@ -169,7 +175,43 @@ async fn a_sender_that_lost_its_lease_publishes_nothing() {
     assert!(stage.sender(&first).send_one().await.unwrap());
     assert_eq!(stage.mails().await, [("sent".to_owned(), 2)]);
     assert_eq!(stage.published().await.len(), 1);
+    assert_eq!(stage.counted("mail_sent_total", &[]), Some(1.0));
     assert_eq!((first.given().len(), second.given().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_became_of_mails_is_counted_and_what_is_queued_is_sampled() {
+    let mut stage = Stage::new().await;
+    for _ in 0..5 {
+        stage.created(customer()).await;
+    }
+    let verdicts = [
+        Verdict::Refused("550 5.1.1".into()),
+        Verdict::Later("451".into()),
+        Verdict::OperatorsProblem("535".into()),
+        Verdict::Accepted,
+    ];
+    let mut sender = stage.sender(&Script::new(verdicts));
+    for _ in 0..4 {
+        assert!(sender.send_one().await.unwrap());
+    }
+    stage.database.clock.advance(SignedDuration::from_hours(1));
+    Sampler::new(stage.database.clone(), Health::default()).sample().await;
+    for (name, value) in [
+        ("mail_sent_total", 1.0),
+        ("mail_refused_total", 1.0),
+        ("mail_expired_total", 0.0),
+        ("mail_queue_messages", 3.0),
+        ("mail_queue_oldest_seconds", 3600.0),
+    ] {
+        assert_eq!(stage.counted(name, &[]), Some(value), "{name}");
+    }
+    for reason in ["later", "operators_problem"] {
+        assert_eq!(stage.counted("mail_retried_total", &[("reason", reason)]), Some(1.0), "{reason}");
+    }
+    stage.database.clock.advance(SignedDuration::from_hours(72));
+    assert!(sender.send_one().await.unwrap());
+    assert_eq!(stage.counted("mail_expired_total", &[]), Some(1.0));
 }
 
 #[tokio::test]

@@ -135,11 +135,14 @@ impl MetricConstructor<Histogram> for Bounds {
     }
 }
 
+/// Values of labels, and the number that they have.
+pub(super) type Numbers<const N: usize> = Vec<([&'static str; N], f64)>;
+
 /// Read only when somebody scrapes: what costs nothing to look up.
 pub(super) struct Read<const N: usize> {
     pub names: [&'static str; N],
     pub kind: MetricType,
-    pub read: Box<dyn Fn() -> Vec<([&'static str; N], f64)> + Send + Sync>,
+    pub look_up: Box<dyn Fn() -> Numbers<N> + Send + Sync>,
 }
 
 impl<const N: usize> Read<N> {
@@ -157,7 +160,7 @@ impl<const N: usize> Read<N> {
 
 impl<const N: usize> EncodeMetric for Read<N> {
     fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
-        (self.read)().into_iter().try_for_each(|(values, value)| self.encode_one(&mut encoder, values, value))
+        (self.look_up)().into_iter().try_for_each(|(values, value)| self.encode_one(&mut encoder, values, value))
     }
 
     fn metric_type(&self) -> MetricType {

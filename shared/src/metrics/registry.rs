@@ -7,7 +7,6 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use prometheus_client::{
-    encoding::EncodeMetric,
     metrics::MetricType,
     registry::{Metric, Registry as Registered, Unit},
 };
@@ -128,7 +127,7 @@ impl Registry {
             _ if name.ends_with("_info") => (Kind::Info, MetricType::Info),
             _ => (Kind::Gauge, MetricType::Gauge),
         };
-        let metric = Read { names: labels, kind: exported, read: Box::new(read) };
+        let metric = Read { names: labels, kind: exported, look_up: Box::new(read) };
         self.add(Declaration { name, kind, labels: labels.to_vec(), help }, metric);
     }
 
@@ -150,7 +149,8 @@ impl Registry {
         lock(&self.samples).iter().map(|sample| sample(database.clone())).collect()
     }
 
-    pub(super) fn encode(&self) -> Result<String, fmt::Error> {
+    /// Everything that is known, in the OpenMetrics text format.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &lock(&self.registered))?;
         Ok(text)
@@ -161,7 +161,7 @@ impl Registry {
         metric
     }
 
-    fn add(&self, declaration: Declaration, metric: impl Metric + EncodeMetric) {
+    fn add(&self, declaration: Declaration, metric: impl Metric) {
         // The client appends what a counter's name must end in, and the unit.
         let name = declaration.name.trim_end_matches("_total").trim_end_matches("_info");
         let (help, mut registered) = (declaration.help, lock(&self.registered));

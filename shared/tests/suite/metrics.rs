@@ -1,5 +1,7 @@
 //! What is counted is what happened, and labels have few values.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use axum::{
     Router,
     body::{Body, to_bytes},
