@@ -37,14 +37,15 @@ fn declared() -> anyhow::Result<Vec<Declared>> {
     http::block_on(async {
         let sender = "fleet@localhost.example".parse().ok().context("an address")?;
         let config = EmailConfig { smtp_url: "smtp://localhost".to_owned().into(), mail_from: sender };
-        let names = [customer::NAME, email::NAME, loyalty::NAME];
+        let names = [customer::NAME, email::NAME, loyalty::NAME, flow_view::NAME];
         let databases = names.map(|name| Database::new(&"postgres://localhost".into(), name, 4, Clock::System));
-        let [of_customer, of_email, of_loyalty] = databases;
-        let (of_customer, of_email, of_loyalty) = (of_customer?, of_email?, of_loyalty?);
+        let [of_customer, of_email, of_loyalty, of_flow_view] = databases;
+        let (of_customer, of_email, of_loyalty, of_flow_view) = (of_customer?, of_email?, of_loyalty?, of_flow_view?);
         customer::service(&of_customer);
         email::service(&of_email, &config)?;
         loyalty::service(&of_loyalty);
-        Ok(merge(&[of_customer, of_email, of_loyalty]))
+        flow_view::metrics::register(&of_flow_view.metrics.registry);
+        Ok(merge(&[of_customer, of_email, of_loyalty, of_flow_view]))
     })
 }
 

@@ -1,4 +1,4 @@
-//! `fleet run`: all three services in one process, over RabbitMQ or over a bus in memory.
+//! `fleet run`: the whole fleet in one process, over RabbitMQ or over a bus in memory.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -38,11 +38,13 @@ fn members(args: RunArgs) -> anyhow::Result<Vec<Member>> {
     let member = |name, config, build: &dyn Fn(&Database) -> anyhow::Result<Service>| {
         member(config, name, bus, &memory, build).context(name)
     };
-    let Configs { customer, email, loyalty } = args.into_configs();
+    let flow_view_config = args.flow_view_config().clone();
+    let Configs { customer, email, loyalty, flow_view } = args.into_configs();
     Ok(vec![
         member(customer::NAME, customer, &|database| Ok(customer::service(database)))?,
         member(email::NAME, email, &|database| email::service(database, &email_config))?,
         member(loyalty::NAME, loyalty, &|database| Ok(loyalty::service(database)))?,
+        member(flow_view::NAME, flow_view, &|database| flow_view::service(database, &flow_view_config))?,
     ])
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 use email::EmailConfig;
+use flow_view::FlowViewConfig;
 use secrecy::SecretString;
 use shared::{config::CommonConfig, middleware::Faults, retention::Retention, telemetry::TelemetryConfig};
 
@@ -21,7 +22,7 @@ const EXAMPLE: &str = "Example, without RabbitMQ:
   set -a; source <(scripts/servers env); set +a
   fleet run --bus memory";
 
-/// Run customer, email and loyalty in one process.
+/// Run customer, email, loyalty and the flow view in one process.
 ///
 /// They behave and log as they do as processes of their own, and share nothing but the bus. SIGTERM and Ctrl-C let every
 /// service finish what is in flight; if one ends with an error, the others stop too and the exit code is 1.
@@ -37,6 +38,8 @@ pub struct RunArgs {
     email: Email,
     #[command(flatten)]
     loyalty: Loyalty,
+    #[command(flatten)]
+    flow_view: FlowView,
     #[command(flatten)]
     every: Every,
 }
@@ -101,6 +104,16 @@ settings_of!(
     "127.0.0.1:9081"
 );
 settings_of!(Loyalty {}, "loyalty", "LOYALTY", "127.0.0.1:8082", "127.0.0.1:9082");
+settings_of!(
+    FlowView {
+        #[command(flatten)]
+        config: FlowViewConfig,
+    },
+    "flow-view",
+    "FLOW_VIEW",
+    "127.0.0.1:8088",
+    "127.0.0.1:9088"
+);
 
 /// What holds for every service.
 #[derive(Clone, Debug, Args)]
@@ -136,6 +149,7 @@ pub struct Configs {
     pub customer: CommonConfig,
     pub email: CommonConfig,
     pub loyalty: CommonConfig,
+    pub flow_view: CommonConfig,
 }
 
 impl RunArgs {
@@ -149,13 +163,19 @@ impl RunArgs {
         &self.email.config
     }
 
+    /// What only the flow view has.
+    pub fn flow_view_config(&self) -> &FlowViewConfig {
+        &self.flow_view.config
+    }
+
     /// What all have.
     pub fn into_configs(self) -> Configs {
-        let Self { customer, email, loyalty, every, .. } = self;
+        let Self { customer, email, loyalty, flow_view, every, .. } = self;
         Configs {
             customer: customer.with(every.clone()),
             email: email.with(every.clone()),
-            loyalty: loyalty.with(every),
+            loyalty: loyalty.with(every.clone()),
+            flow_view: flow_view.with(every),
         }
     }
 }

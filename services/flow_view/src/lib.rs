@@ -17,6 +17,7 @@ mod config;
 pub mod flow;
 pub mod http;
 pub mod inquiry;
+pub mod metrics;
 pub mod neighbours;
 pub mod observer;
 pub mod projector;
@@ -36,6 +37,7 @@ pub fn handlers() -> Handlers {
 
 /// The service on `database`.
 pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<Service> {
+    metrics::register(&database.metrics.registry);
     let neighbours = Neighbours::new(config)?;
     let (change, changed) = watch::channel(0);
     let projector = Projector::new(database.clone(), change);

@@ -209,6 +209,27 @@ pub async fn tally(pool: &PgPool, since: Timestamp) -> Result<Vec<(String, i64)>
     Ok(rows.into_iter().map(|row| (row.state, row.count)).collect())
 }
 
+/// How many flows have not ended, by state.
+pub async fn incomplete(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows =
+        query!(r#"SELECT state, count(*) AS "count!" FROM flows WHERE state IN ('running', 'stuck') GROUP BY state"#,)
+            .fetch_all(pool)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.state, row.count)).collect())
+}
+
+/// How many steps are overdue, by the service that should have done them.
+pub async fn overdue_steps(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows = query!(
+        r#"SELECT step ->> 'service' AS "service!", count(*) AS "count!"
+           FROM flows, jsonb_array_elements(summary -> 'overdue') AS step
+           WHERE state = 'stuck' GROUP BY 1"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.service, row.count)).collect())
+}
+
 /// How many events of each type were recorded since `since`.
 pub async fn rates(pool: &PgPool, since: Timestamp) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let rows = query!(
