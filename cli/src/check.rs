@@ -12,6 +12,7 @@ use flow_view::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use shared::clock::Clock;
 use tokio::time::sleep;
 
 use crate::{
@@ -119,7 +120,7 @@ impl Report {
     }
 
     fn render(&self) -> String {
-        let now = Timestamp::now();
+        let now = Clock::System.now();
         let mut lines: Vec<_> = self.incomplete.iter().map(|flow| flow.render(now)).collect();
         let Tally { running, done, compensated, stuck } = self.flows;
         let (all, open) = (running + done + compensated + stuck, running + stuck);

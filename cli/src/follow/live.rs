@@ -13,6 +13,7 @@ use flow_view::flow::{
     tree::{FlowDetail, Node, Step},
 };
 use jiff::Timestamp;
+use shared::clock::Clock;
 use tokio::time::sleep;
 
 use super::paint::Paint;
@@ -73,7 +74,7 @@ fn has_ended(detail: &FlowDetail) -> bool {
 }
 
 fn text(flows: &[FlowDetail], paint: Paint) -> String {
-    let now = Timestamp::now();
+    let now = Clock::System.now();
     flows.iter().map(|detail| render(detail, now, paint)).collect::<Vec<_>>().join("\n\n")
 }
 
