@@ -127,7 +127,7 @@ impl Neighbours {
     }
 
     /// Looks at all of them at once.
-    async fn look(&self) {
+    pub async fn look(&self) {
         let looks = self.urls.keys().map(|name| async { (*name, self.look_at(name).await) });
         let looked = futures_util::future::join_all(looks).await;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

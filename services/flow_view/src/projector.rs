@@ -38,6 +38,11 @@ impl Projector {
         Self { database, changed }
     }
 
+    /// Where flows are kept.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {

@@ -1,0 +1,16 @@
+//! The flow view, on a real Postgres and the bus in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+#[path = "suite/api.rs"]
+mod api;
+#[path = "suite/flows.rs"]
+mod flows;
+#[path = "suite/forward.rs"]
+mod forward;
+#[path = "suite/inquiry.rs"]
+mod inquiry;
+#[path = "suite/stage.rs"]
+mod stage;
+#[path = "suite/stream.rs"]
+mod stream;

@@ -1,0 +1,182 @@
+//! The three owners as far as they publish, and the view.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Router, body::Body};
+use flow_view::{
+    FlowViewConfig,
+    http::{View, api},
+    inquiry::Inquiry,
+    neighbours::Neighbours,
+    projector::Projector,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, value::RawValue};
+use shared::{
+    bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
+    choreography,
+    event::{Envelope, EventMeta, Recorded},
+    events::CustomerId,
+    telemetry::TraceContext,
+    testing::{self, Actor},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+pub struct Stage {
+    pub bus: MemoryBus,
+    owners: BTreeMap<&'static str, Box<dyn Publisher>>,
+    pub view: Option<Actor>,
+    pub projector: Projector,
+    pub inquiry: Inquiry,
+    pub neighbours: Neighbours,
+    pub http: Router,
+    pub closing: CancellationToken,
+}
+
+/// An event that is to be recorded.
+pub struct Fact {
+    pub event_type: &'static str,
+    pub id: Uuid,
+    pub cause: Option<Uuid>,
+    pub flow: Uuid,
+    pub customer: Uuid,
+}
+
+impl Fact {
+    /// A registration.
+    pub fn first() -> Self {
+        let id = Uuid::now_v7();
+        Self { event_type: "customer_created", id, cause: None, flow: id, customer: Uuid::now_v7() }
+    }
+
+    /// An answer to this one.
+    pub fn effect(&self, event_type: &'static str) -> Self {
+        let id = Uuid::now_v7();
+        Self { event_type, id, cause: Some(self.id), flow: self.flow, customer: self.customer }
+    }
+
+    /// The trace that all events of its flow are in.
+    pub fn trace_id(&self) -> String {
+        self.customer.simple().to_string().replace('0', "a")
+    }
+}
+
+impl Stage {
+    /// With a view that is caught up, and whose neighbours are at `ops_url`.
+    pub async fn with(ops_url: &str) -> Self {
+        let mut stage = Self::without_view(ops_url).await;
+        stage.open_view().await;
+        stage
+    }
+
+    pub async fn new() -> Self {
+        Self::with("http://127.0.0.1:1").await
+    }
+
+    pub async fn without_view(ops_url: &str) -> Self {
+        let bus = MemoryBus::new();
+        let mut owners = BTreeMap::new();
+        for service in choreography::services() {
+            let publishes = choreography::event_types().into_iter().filter(|event| event.owner == service).collect();
+            let mut publisher = bus.publisher(&Topology { service, publishes, reacts_to: Vec::new() });
+            publisher.prepare().await.unwrap();
+            owners.insert(service, publisher);
+        }
+        let database = testing::database(flow_view::NAME, &flow_view::MIGRATIONS).await;
+        let url = || ops_url.parse().unwrap();
+        let config = FlowViewConfig {
+            customer_url: url(),
+            customer_ops_url: url(),
+            email_ops_url: url(),
+            loyalty_ops_url: url(),
+            mail_url: Some("http://127.0.0.1:8025/".parse().unwrap()),
+            jaeger_url: None,
+        };
+        let neighbours = Neighbours::new(&config).unwrap();
+        let (change, changed) = watch::channel(0);
+        let closing = CancellationToken::new();
+        let (http, _) = api(View {
+            database: database.clone(),
+            neighbours: neighbours.clone(),
+            config: Arc::new(config),
+            changed,
+            closing: closing.clone(),
+            overview: Arc::default(),
+        });
+        let projector = Projector::new(database.clone(), change);
+        let inquiry = Inquiry::new(database, neighbours.clone());
+        Self { bus, owners, view: None, projector, inquiry, neighbours, http, closing }
+    }
+
+    /// The view subscribes, and catches up.
+    pub async fn open_view(&mut self) {
+        let database = self.projector.database().clone();
+        let view = Actor::start(&database, &self.bus, &[], flow_view::handlers(), testing::settings()).await;
+        view.until_live().await;
+        self.view = Some(view);
+    }
+
+    /// Has `fact` published by its owner, and seen; flows are as they were.
+    pub async fn publish(&mut self, fact: &Fact) {
+        let owner = choreography::event_types().into_iter().find(|event| event.name == fact.event_type).unwrap().owner;
+        let meta = EventMeta {
+            id: fact.id,
+            event_type: fact.event_type.into(),
+            customer_id: CustomerId(fact.customer),
+            correlation_id: fact.flow,
+            causation_id: fact.cause,
+        };
+        let data = r#"{"email": "ada@example.com", "name": "Ada Lovelace"}"#.to_owned();
+        let (time, data) = (self.projector.database().clock.now(), RawValue::from_string(data).unwrap());
+        let trace =
+            TraceContext { traceparent: Some(format!("00-{}-00000000000000aa-01", fact.trace_id())), tracestate: None };
+        let envelope = Envelope::new(owner, Recorded { meta, version: 1, time, sequence: 1, data }, trace);
+        let confirmed = self.owners.get_mut(owner).unwrap().publish(vec![Message::new(&envelope).unwrap()]).await;
+        assert!(confirmed.unwrap().contains(&fact.id));
+    }
+
+    /// Publishes `fact` and brings flows up to date.
+    pub async fn see(&mut self, fact: &Fact) {
+        self.publish(fact).await;
+        self.project().await;
+    }
+
+    pub async fn project(&self) {
+        while self.projector.turn().await.unwrap() > 0 {}
+    }
+
+    /// Later, with flows up to date.
+    pub async fn pass(&self, seconds: i64) {
+        self.projector.database().clock.advance(SignedDuration::from_secs(seconds));
+        self.project().await;
+    }
+
+    /// A registration with all that follows.
+    pub async fn onboard(&mut self) -> Fact {
+        let created = Fact::first();
+        let (added, sent) = (created.effect("status_points_added"), created.effect("welcome_email_sent"));
+        for fact in [&created, &added, &sent, &sent.effect("customer_onboarded")] {
+            self.see(fact).await;
+        }
+        created
+    }
+
+    /// The status and the body of `GET path`.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let request = axum::http::Request::get(path).body(Body::empty()).unwrap();
+        let response = self.http.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// The one flow of `fact`, as the list has it.
+    pub async fn flow(&self, fact: &Fact) -> Value {
+        let (_, page) = self.get("/flows").await;
+        let flows = page["flows"].as_array().unwrap();
+        flows.iter().find(|flow| flow["correlation_id"] == fact.flow.to_string()).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,85 @@
+//! Server-sent events.
+
+use std::time::Duration;
+
+use axum::{body::Body, http::Request};
+use futures_util::StreamExt;
+use tower::ServiceExt;
+
+use super::stage::{Fact, Stage};
+
+struct Events {
+    body: axum::body::BodyDataStream,
+    text: String,
+}
+
+impl Events {
+    async fn open(stage: &Stage, last_event_id: Option<&str>) -> Self {
+        let mut request = Request::get("/flows/stream");
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = stage.http.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { body: response.into_body().into_data_stream(), text: String::new() }
+    }
+
+    /// The next event's id and data; `None` at the stream's end.
+    async fn next(&mut self) -> Option<(String, serde_json::Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+                let (id, data) = (field("id: ").to_owned(), serde_json::from_str(field("data: ")).unwrap());
+                self.text = rest.to_owned();
+                return Some((id, data));
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(10), self.body.next()).await.unwrap()?;
+            self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_told_to_whoever_listens() {
+    let mut stage = Stage::new().await;
+    stage.onboard().await;
+    let mut events = Events::open(&stage, None).await;
+    let created = Fact::first();
+    stage.see(&created).await;
+    let (id, flow) = events.next().await.unwrap();
+    assert_eq!(flow["correlation_id"], created.flow.to_string());
+    assert_eq!(flow["change"].to_string(), id);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_gets_what_was_missed_each_flow_once() {
+    let mut stage = Stage::new().await;
+    let mut events = Events::open(&stage, None).await;
+    stage.see(&Fact::first()).await;
+    let (id, _) = events.next().await.unwrap();
+    drop(events);
+    let (one, other) = (stage.onboard().await, stage.onboard().await);
+    let mut events = Events::open(&stage, Some(&id)).await;
+    for fact in [one, other] {
+        let (_, flow) = events.next().await.unwrap();
+        assert_eq!((&flow["correlation_id"], &flow["state"]), (&fact.flow.to_string().into(), &"done".into()));
+    }
+}
+
+#[tokio::test]
+async fn an_id_from_another_life_means_from_now_on() {
+    let mut stage = Stage::new().await;
+    stage.onboard().await;
+    let mut events = Events::open(&stage, Some("999999999")).await;
+    let created = Fact::first();
+    stage.see(&created).await;
+    assert_eq!(events.next().await.unwrap().1["correlation_id"], created.flow.to_string());
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_the_streams() {
+    let stage = Stage::new().await;
+    let mut events = Events::open(&stage, None).await;
+    stage.closing.cancel();
+    assert!(events.next().await.is_none());
+}
