@@ -81,9 +81,9 @@ impl Stage {
         let mut owners = BTreeMap::new();
         for service in choreography::services() {
             let publishes = choreography::event_types().into_iter().filter(|event| event.owner == service).collect();
-            let mut publisher = bus.publisher(&Topology { service, publishes, reacts_to: Vec::new() });
-            publisher.prepare().await.unwrap();
-            owners.insert(service, publisher);
+            let mut owner = bus.publisher(&Topology { service, publishes, reacts_to: Vec::new() });
+            owner.prepare().await.unwrap();
+            owners.insert(service, owner);
         }
         let database = testing::database(flow_view::NAME, &flow_view::MIGRATIONS).await;
         let url = || ops_url.parse().unwrap();

@@ -30,7 +30,7 @@ impl Events {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
                 let (id, data) = (field("id: ").to_owned(), serde_json::from_str(field("data: ")).unwrap());
-                self.text = rest.to_owned();
+                self.text = rest.into();
                 return Some((id, data));
             }
             let chunk = tokio::time::timeout(Duration::from_secs(10), self.body.next()).await.unwrap()?;
