@@ -11,20 +11,22 @@ use std::{
 use serde_json::value::RawValue;
 use sqlx::{FromRow, PgConnection, types::Json};
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, field::Empty, info, info_span, warn};
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    bus::{BusError, Message, Publisher},
+    bus::{BusError, Publisher},
     database::Database,
-    event::{Envelope, EventMeta, Recorded},
-    events::CustomerId,
     failure,
     health::{Condition, Health},
     outbox,
     step::{Step, reached},
-    telemetry::{TraceContext, log_hop},
+    telemetry::log_hop,
 };
+
+mod sending;
+
+use sending::Sending;
 
 /// How many rows one turn claims, and so how many confirms are in flight.
 const BATCH: usize = 500;
@@ -260,51 +262,4 @@ async fn mark(
         .await?;
     }
     Ok(())
-}
-
-/// A claimed row on its way, within its producer's span.
-struct Sending {
-    meta: EventMeta,
-    span: Span,
-    message: Message,
-}
-
-impl Sending {
-    fn new(row: &Row, service: &'static str) -> Result<Self, serde_json::Error> {
-        let meta = EventMeta {
-            id: row.event_id,
-            event_type: row.event_type.clone(),
-            customer_id: CustomerId(row.key),
-            correlation_id: row.correlation_id,
-            causation_id: row.causation_id,
-        };
-        let stored = TraceContext { traceparent: row.traceparent.clone(), tracestate: row.tracestate.clone() };
-        let span = producer_span(&meta);
-        stored.continue_in(&span);
-        let recorded = Recorded {
-            meta: meta.clone(),
-            version: row.version,
-            time: row.recorded_at.to_jiff(),
-            sequence: row.seq,
-            data: row.data.0.clone(),
-        };
-        let envelope = Envelope::new(service, recorded, TraceContext::of(&span));
-        Ok(Self { meta, span, message: Message::new(&envelope)? })
-    }
-}
-
-/// Named and attributed by OpenTelemetry's semantic conventions for messaging.
-fn producer_span(meta: &EventMeta) -> Span {
-    info_span!(
-        "send",
-        otel.name = %format_args!("send {}", meta.event_type),
-        otel.kind = "producer",
-        otel.status_code = Empty,
-        messaging.system = "rabbitmq",
-        messaging.operation.name = "send",
-        "messaging.operation.type" = "send",
-        messaging.destination.name = %meta.event_type,
-        messaging.message.id = %meta.id,
-        messaging.message.conversation_id = %meta.correlation_id,
-    )
 }
