@@ -16,6 +16,7 @@ use crate::{http, out};
 /// What stands before the table and after it.
 const TEXT: &str = include_str!("metrics/text.md");
 const TABLE: &str = "<!-- table -->\n";
+const BOUNDS: &str = "<!-- bounds -->";
 
 /// Prints the documentation.
 pub fn print() -> anyhow::Result<()> {
@@ -23,7 +24,8 @@ pub fn print() -> anyhow::Result<()> {
 }
 
 fn document() -> anyhow::Result<String> {
-    Ok(TEXT.replace(TABLE, &table(&declared()?)))
+    let declared = declared()?;
+    Ok(TEXT.replace(TABLE, &table(&declared)).replace(BOUNDS, &bounds(&declared)))
 }
 
 /// A metric, and the services that have it; none stands for all.
@@ -83,6 +85,21 @@ fn table(all: &[Declared]) -> String {
         let _ = writeln!(table, "| `{name}` | {kind} | {labels} | {unit} | {} | {who} |", metric.help);
     }
     table.replace("|  |", "| |").replace("|  |", "| |")
+}
+
+/// The bounds of histograms, those with the same ones together.
+fn bounds(all: &[Declared]) -> String {
+    let mut same: Vec<(&[f64], Vec<String>)> = Vec::new();
+    for Declared { metric, .. } in all {
+        let (Kind::Histogram(bounds), name) = (metric.kind, format!("`{}`", metric.name)) else { continue };
+        match same.iter_mut().find(|(known, _)| *known == bounds) {
+            Some((_, names)) => names.push(name),
+            None => same.push((bounds, vec![name])),
+        }
+    }
+    let numbers = |bounds: &[f64]| bounds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let lines = same.into_iter().map(|(bounds, names)| format!("- {}: {}", names.join(", "), numbers(bounds)));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
