@@ -14,6 +14,8 @@ require_free_rabbitmq() {
   require_free rabbitmq "$RABBITMQ_PORT" RABBITMQ_PORT
   require_free rabbitmq "$RABBIT_DIST_PORT" RABBITMQ_PORT
   require_free epmd "$RABBIT_EPMD_PORT" RABBITMQ_PORT
+  require_free rabbitmq "$RABBITMQ_MANAGEMENT_PORT" RABBITMQ_MANAGEMENT_PORT
+  require_free rabbitmq "$RABBITMQ_PROMETHEUS_PORT" RABBITMQ_PROMETHEUS_PORT
 }
 
 launch_rabbitmq() {
@@ -41,10 +43,16 @@ configure_rabbitmq() {
   chmod 700 "$home"
   (umask 077 && rabbitmq_definitions /pasdetrois >"$home/definitions.json")
   : >"$home/empty.env"
-  echo '[].' | tee "$home/advanced.config" >"$home/enabled_plugins"
+  echo '[].' >"$home/advanced.config"
+  # Who is bound to what, for `fleet choreography --check`; and metrics.
+  echo '[rabbitmq_management, rabbitmq_prometheus].' >"$home/enabled_plugins"
   cat >"$home/rabbitmq.conf" <<EOF
 listeners.tcp.1 = 127.0.0.1:$RABBITMQ_PORT
 load_definitions = $home/definitions.json
+management.tcp.ip = 127.0.0.1
+management.tcp.port = $RABBITMQ_MANAGEMENT_PORT
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = $RABBITMQ_PROMETHEUS_PORT
 log.file = false
 log.console = true
 log.console.level = info

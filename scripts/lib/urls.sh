@@ -19,6 +19,8 @@ server_urls() {
   local service
   echo "POSTGRES_ADMIN_URL=$(database_url postgres "$1")"
   echo "AMQP_ADMIN_URL=$(amqp_url admin "$2")"
+  echo "MANAGEMENT_URL=http://monitor:$(password monitor)@127.0.0.1:$RABBITMQ_MANAGEMENT_PORT"
+  echo "RABBITMQ_METRICS_URL=http://127.0.0.1:$RABBITMQ_PROMETHEUS_PORT/metrics"
   for service in "${SERVICES[@]}"; do
     echo "${service^^}_DATABASE_URL=$(database_url "$service" "$1")"
     echo "${service^^}_AMQP_URL=$(amqp_url "$service" "$2")"

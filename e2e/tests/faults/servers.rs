@@ -57,7 +57,14 @@ impl Servers {
         }
         let folder = std::env::temp_dir().join(format!("pasdetrois-faults-{}", std::process::id()));
         let first = free_ports(20);
-        let ports = vec![("POSTGRES_PORT", first.to_string()), ("RABBITMQ_PORT", (first + 1).to_string())];
+        // RabbitMQ takes fourteen for itself.
+        let ports = [
+            ("POSTGRES_PORT", first),
+            ("RABBITMQ_PORT", first + 1),
+            ("RABBITMQ_MANAGEMENT_PORT", first + 15),
+            ("RABBITMQ_PROMETHEUS_PORT", first + 16),
+        ];
+        let ports = ports.map(|(name, port)| (name, port.to_string())).into();
         remove_when_we_are_gone(&folder);
         Self { folder, ports }
     }
