@@ -37,6 +37,7 @@ mod description;
 mod outbox;
 mod parked;
 mod replay;
+mod topology;
 
 /// What administration works on.
 #[derive(Clone)]
@@ -55,7 +56,7 @@ pub struct Admin {
     pub shutdown: CancellationToken,
 }
 
-/// Every `/admin` path, for whoever bears `token`, and what describes them.
+/// Every `/admin` path, for whoever bears `token`; and for everybody `/topology`, and what describes them all.
 pub fn routes(admin: &Admin, token: Option<SecretString>) -> Router {
     let token = token.filter(|token| !token.expose_secret().is_empty());
     Router::new()
@@ -65,6 +66,7 @@ pub fn routes(admin: &Admin, token: Option<SecretString>) -> Router {
         .route("/admin/{*path}", any(nothing_here))
         .layer(DefaultBodyLimit::max(2 * MAX_SIZE))
         .layer(from_fn_with_state(token, authorize))
+        .merge(topology::routes(&admin.topology))
         .route("/openapi.json", get(async || Json(description::openapi())))
 }
 

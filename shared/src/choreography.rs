@@ -17,6 +17,19 @@ use crate::{
     },
 };
 
+/// The whole declaration as one document: what `fleet choreography --format json` prints and the flow view serves.
+#[derive(Clone, Debug, Serialize)]
+pub struct Declaration {
+    /// Every event, in the order in which a flow may come by them.
+    pub events: &'static [Fact],
+    /// Every reaction.
+    pub reactions: &'static [Reaction],
+    /// The services that take part, in alphabetical order.
+    pub services: Vec<&'static str>,
+    /// Services that subscribe to every event and take no part.
+    pub observers: &'static [&'static str],
+}
+
 /// An event, and when its owner publishes it.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Fact {
@@ -132,6 +145,11 @@ pub const REACTIONS: &[Reaction] = &[
 /// Services that subscribe to every event and take no part.
 pub const OBSERVERS: &[&str] = &["flow_view"];
 
+/// The whole declaration.
+pub fn declaration() -> Declaration {
+    Declaration { events: FACTS, reactions: REACTIONS, services: services(), observers: OBSERVERS }
+}
+
 /// Every event type of the fleet.
 pub fn event_types() -> Vec<EventType> {
     FACTS.iter().map(|fact| fact.event).collect()
@@ -144,6 +162,11 @@ pub fn services() -> Vec<&'static str> {
     services.sort_unstable();
     services.dedup();
     services
+}
+
+/// The events that `service` owns, in the order in which a flow may come by them.
+pub fn publications(service: &str) -> Vec<EventType> {
+    event_types().into_iter().filter(|event| event.owner == service).collect()
 }
 
 /// The events that `service` reacts to, in alphabetical order.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, routing::get};
-use serde_json::Value;
-use shared::database::Database;
+use shared::{
+    choreography::{self, Declaration},
+    database::Database,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
@@ -60,11 +62,6 @@ pub fn api(view: View) -> (Router, utoipa::openapi::OpenApi) {
 
 /// The choreography, as it is declared.
 #[utoipa::path(get, path = "/choreography", responses((status = 200, description = "Events, reactions, services")))]
-async fn get_choreography() -> Json<Value> {
-    Json(serde_json::json!({
-        "events": shared::choreography::FACTS,
-        "reactions": shared::choreography::REACTIONS,
-        "services": shared::choreography::services(),
-        "observers": shared::choreography::OBSERVERS,
-    }))
+async fn get_choreography() -> Json<Declaration> {
+    Json(choreography::declaration())
 }

@@ -8,15 +8,15 @@ use utoipa::{
     },
 };
 
-use super::{outbox, parked, replay};
+use super::{outbox, parked, replay, topology};
 use crate::inbox::receipts;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "administration", description = "The hospital, replays, republishing. Not for the public."),
+    info(title = "administration", description = "The hospital, replays, republishing; what the service has on the bus. Not for the public."),
     paths(
         parked::list, parked::show, parked::retry, parked::retry_all, parked::edit, parked::discard, replay::replay,
-        outbox::republish, receipts::receipts
+        outbox::republish, receipts::receipts, topology::show
     ),
     modifiers(&Token)
 )]

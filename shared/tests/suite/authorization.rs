@@ -5,7 +5,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use serde_json::json;
-use shared::{bus::memory::MemoryBus, handler::Handlers};
+use shared::{bus::memory::MemoryBus, choreography, events, handler::Handlers};
 
 use super::{
     desk::{Answer, Desk, TOKEN, request},
@@ -80,6 +80,23 @@ async fn what_describes_administration_is_for_everybody() {
     let answer = get_as(&desk(None).await, "/openapi.json", None).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.body["paths"]["/admin/parked/{event_id}/retry"].is_object());
+}
+
+#[tokio::test]
+async fn what_a_service_has_on_the_bus_is_for_everybody() {
+    let mut admin = admin(&database("reader").await, &MemoryBus::new(), Handlers::new());
+    admin.topology.publishes = events::loyalty::ALL.to_vec();
+    admin.topology.reacts_to = choreography::subscriptions("loyalty");
+    let answer = get_as(&Desk::with_token(&admin, None), "/topology", None).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let expected = json!({
+        "service": "reader",
+        "publishes": ["status_points_added", "status_points_revoked"],
+        "reacts_to": ["customer_created", "customer_deactivated"],
+    });
+    assert_eq!(answer.body, expected);
+    let described = get_as(&desk(None).await, "/openapi.json", None).await;
+    assert!(described.body["paths"]["/topology"].is_object());
 }
 
 #[tokio::test]
