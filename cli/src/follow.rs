@@ -12,7 +12,6 @@ mod hop;
 mod live;
 mod outcome;
 pub mod paint;
-mod reactions;
 #[cfg(test)]
 mod sample;
 mod search;
@@ -24,7 +23,6 @@ mod wanted;
 
 use flow::Flow;
 use paint::Paint;
-use reactions::Reactions;
 use search::{Found, search};
 use source::Sources;
 use wanted::Wanted;
@@ -69,12 +67,11 @@ pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
     if args.live {
         return live::live(&args.flow_view, &args.id.to_string(), args.wait);
     }
-    let reactions = Reactions::of_this_fleet()?;
     let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.flow_view.fleet.logs())?;
     let limit = args.wait.filter(|_| sources.can_grow()).unwrap_or_default();
     let (flows, scanned) = wait::until_final(limit, || {
         let Found { hops, scanned } = search(&mut sources, args.id)?;
-        Ok((hops.iter().map(|(id, hops)| Flow::new(*id, hops, &reactions)).collect(), scanned))
+        Ok((hops.iter().map(|(id, hops)| Flow::new(*id, hops)).collect(), scanned))
     })?;
     if flows.is_empty() {
         bail!("no flow with the id {} in the logs (read: {scanned})", args.id);

@@ -181,6 +181,12 @@ pub fn subscriptions(service: &str) -> Vec<EventType> {
     types
 }
 
+/// Who reacts to `event_type`, in alphabetical order; observers do not.
+pub fn subscribers(event_type: &str) -> Vec<&'static str> {
+    let reacts = |service: &&str| subscriptions(service).iter().any(|event| event.name == event_type);
+    services().into_iter().filter(reacts).collect()
+}
+
 #[expect(clippy::ref_option, reason = "serde calls it with a reference")]
 fn name<S: Serializer>(event: &Option<EventType>, to: S) -> Result<S::Ok, S::Error> {
     event.map(|event| event.name).serialize(to)

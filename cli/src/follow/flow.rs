@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::{
     hop::Hop,
     outcome::{Outcome, State},
-    reactions::Reactions,
     tree::{self, Node},
 };
 
@@ -30,7 +29,7 @@ pub struct Flow {
 
 impl Flow {
     /// Built from `hops`, in whatever order they were logged.
-    pub fn new(correlation_id: Uuid, hops: &BTreeSet<Hop>, reactions: &Reactions) -> Self {
+    pub fn new(correlation_id: Uuid, hops: &BTreeSet<Hop>) -> Self {
         let began_at = began_at(correlation_id, hops);
         let events = tree::grow(correlation_id, began_at, hops);
         let trace_ids: BTreeSet<_> = hops.iter().filter_map(|hop| hop.trace_id).collect();
@@ -40,7 +39,7 @@ impl Flow {
             trace_ids: trace_ids.iter().map(|id| id.simple().to_string()).collect(),
             customer_ids: customer_ids.into_iter().collect(),
             began_at,
-            outcome: Outcome::of(&events, reactions),
+            outcome: Outcome::of(&events),
             events,
         }
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared::choreography::OBSERVERS;
 use uuid::Uuid;
 
 /// What a service did.
@@ -69,14 +70,16 @@ pub struct Hop {
 }
 
 impl Hop {
-    /// Reads a log line; `None` if it is anything but a hop. What stands before the JSON (Compose's prefix) is skipped.
+    /// Reads a log line; `None` if it is anything but a hop, or an observer's: no flow waits for those. What stands before
+    /// the JSON (Compose's prefix) is skipped.
     pub fn parse(line: &[u8]) -> Option<Self> {
         let line = str::from_utf8(line).ok()?;
         // Most lines are spared the JSON parser.
         if !line.contains("\"event ") {
             return None;
         }
-        serde_json::from_str(&line[line.find('{')?..]).ok()
+        let hop: Self = serde_json::from_str(&line[line.find('{')?..]).ok()?;
+        (!OBSERVERS.contains(&hop.service.as_str())).then_some(hop)
     }
 
     /// The event that began the flow. The line of an undecodable message knows only the message's own id.
@@ -107,6 +110,7 @@ mod tests {
         let others = [
             LINE.replace("INFO", "DEBUG"),
             LINE.replace("event handled", "event eaten"),
+            LINE.replace("\"customer\"", "\"flow_view\""),
             LINE.replace("2026", "yesterday"),
             LINE[..200].to_owned(),
             "an \"event \" in plain text".to_owned(),

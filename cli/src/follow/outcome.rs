@@ -1,10 +1,10 @@
 //! How a flow stands: what stops it, what is still to come, or how it ended.
 
 use serde::Serialize;
+use shared::choreography;
 
 use super::{
     hop::Step,
-    reactions::Reactions,
     tree::{Mark, Node},
 };
 
@@ -33,9 +33,9 @@ pub struct Outcome {
 
 impl Outcome {
     /// What the trees tell. The worst that stops the flow counts, else what is missing, else how it ended.
-    pub fn of(trees: &[Node], reactions: &Reactions) -> Self {
+    pub fn of(trees: &[Node]) -> Self {
         let events: Vec<_> = trees.iter().flat_map(Node::all).collect();
-        let obstacles = events.iter().flat_map(|event| obstacles(event, reactions));
+        let obstacles = events.iter().flat_map(|event| obstacles(event));
         match obstacles.min_by_key(|(urgency, _)| *urgency) {
             Some((urgency, summary)) => Self { state: urgency.state(), summary },
             None => ended(&events),
@@ -67,7 +67,7 @@ impl Urgency {
 }
 
 /// What is still to be done with `event`.
-fn obstacles(event: &Node, reactions: &Reactions) -> Vec<(Urgency, String)> {
+fn obstacles(event: &Node) -> Vec<(Urgency, String)> {
     let name = &event.event_type;
     // A handled event was published, even if that line was lost in a crash.
     let is_out = event.steps.iter().any(|mark| mark.step != Step::Recorded);
@@ -76,8 +76,7 @@ fn obstacles(event: &Node, reactions: &Reactions) -> Vec<(Urgency, String)> {
     }
     // Whoever left a line counts too: it may be newer than this program.
     let kept = event.steps.iter().filter(|mark| matches!(mark.step, Step::Parked | Step::Dead));
-    let mut services: Vec<_> =
-        kept.map(|mark| mark.service.as_str()).chain(reactions.to(name).iter().copied()).collect();
+    let mut services: Vec<_> = kept.map(|mark| mark.service.as_str()).chain(choreography::subscribers(name)).collect();
     services.sort_unstable();
     services.dedup();
     services.into_iter().filter_map(|service| obstacle(event, service)).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{flow::Flow, hop::Hop, reactions::Reactions};
+use super::{flow::Flow, hop::Hop};
 
 /// The first event of the flow, and the flow's id.
 pub const FLOW: &str = "01a1fb09-30ce-71ff-b577-23afd0e8be0d";
@@ -50,7 +50,7 @@ pub fn hops(shorts: &str) -> BTreeSet<Hop> {
 }
 
 pub fn flow(shorts: &str) -> Flow {
-    Flow::new(FLOW.parse().unwrap(), &hops(shorts), &Reactions::of_this_fleet().unwrap())
+    Flow::new(FLOW.parse().unwrap(), &hops(shorts))
 }
 
 /// A registration that went well.
