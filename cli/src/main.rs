@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod ask;
 mod check;
+mod choreography;
 mod drill;
 mod fleet_dir;
 mod flow_view;
@@ -46,6 +47,7 @@ enum Command {
     Top(top::TopArgs),
     /// Print what the services measure: docs/metrics.md.
     Metrics,
+    Choreography(choreography::ChoreographyArgs),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Drill(args) => drill::drill(&args),
         Command::Top(args) => top::top(&args).map(|()| ExitCode::SUCCESS),
         Command::Metrics => metrics::print().map(|()| ExitCode::SUCCESS),
+        Command::Choreography(args) => choreography::choreography(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -32,8 +32,8 @@ impl Service {
         }
     }
 
-    /// Where its operations port is, without a slash at the end.
-    pub fn url(self, fleet: &FleetDir) -> anyhow::Result<String> {
+    /// Where its operations port is: by the environment, else by the fleet's folder, else where it listens by default.
+    pub fn operations_url(self, fleet: &FleetDir) -> anyhow::Result<String> {
         let name = format!("{}_OPS_URL", self.name().to_uppercase());
         let url = match std::env::var(&name).ok().filter(|url| !url.is_empty()) {
             Some(url) => url,
@@ -90,7 +90,8 @@ impl OperationsArgs {
 impl Operations {
     /// A request to `service`: `path` begins after `/admin`.
     pub fn request(&self, service: Service, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
-        let request = self.client.request(method, format!("{}/admin{path}", service.url(&self.args.fleet)?));
+        let url = service.operations_url(&self.args.fleet)?;
+        let request = self.client.request(method, format!("{url}/admin{path}"));
         let operator = self.args.operator.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed");
         Ok(request.bearer_auth(self.token.expose_secret()).header("x-operator", operator))
     }

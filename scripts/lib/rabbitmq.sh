@@ -44,13 +44,14 @@ configure_rabbitmq() {
   (umask 077 && rabbitmq_definitions /pasdetrois >"$home/definitions.json")
   : >"$home/empty.env"
   echo '[].' >"$home/advanced.config"
-  # Who is bound to what, for `fleet choreography --check`; and metrics.
+  # Who is bound to what, and, in detail, who publishes where, for `fleet choreography --check`; and metrics.
   echo '[rabbitmq_management, rabbitmq_prometheus].' >"$home/enabled_plugins"
   cat >"$home/rabbitmq.conf" <<EOF
 listeners.tcp.1 = 127.0.0.1:$RABBITMQ_PORT
 load_definitions = $home/definitions.json
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $RABBITMQ_MANAGEMENT_PORT
+management.rates_mode = detailed
 prometheus.tcp.ip = 127.0.0.1
 prometheus.tcp.port = $RABBITMQ_PROMETHEUS_PORT
 log.file = false

@@ -20,6 +20,7 @@ server_urls() {
   echo "POSTGRES_ADMIN_URL=$(database_url postgres "$1")"
   echo "AMQP_ADMIN_URL=$(amqp_url admin "$2")"
   echo "MANAGEMENT_URL=http://monitor:$(password monitor)@127.0.0.1:$RABBITMQ_MANAGEMENT_PORT"
+  echo "MANAGEMENT_ADMIN_URL=http://admin:$(password admin)@127.0.0.1:$RABBITMQ_MANAGEMENT_PORT"
   echo "RABBITMQ_METRICS_URL=http://127.0.0.1:$RABBITMQ_PROMETHEUS_PORT/metrics"
   for service in "${SERVICES[@]}"; do
     echo "${service^^}_DATABASE_URL=$(database_url "$service" "$1")"
