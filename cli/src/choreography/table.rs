@@ -14,19 +14,20 @@ pub fn table() -> String {
 fn line(Fact { event, when }: &Fact) -> String {
     let reactions = REACTIONS.iter().filter(|reaction| reaction.to.contains(event));
     let reactions: Vec<_> = reactions.map(|reaction| told(reaction, *event)).collect();
-    format!("| `{}` | {} | {when} | {} |\n", event.name, event.owner, reactions.join("<br>"))
+    let reactions = if reactions.is_empty() { "nobody".to_owned() } else { reactions.join("<br>") };
+    format!("| `{}` | {} | {when} | {reactions} |\n", event.name, event.owner)
 }
 
 /// What `reaction` has to do with `event`.
-fn told(reaction: &Reaction, event: EventType) -> String {
-    let Reaction { service, what, within, .. } = reaction;
-    let others = reaction.to.iter().filter(|other| **other != event);
-    let conditions: String = others.chain(&reaction.given).map(|other| format!(", given `{}`", other.name)).collect();
-    let outcomes: Vec<_> = reaction.publishes.iter().map(|outcome| format!("`{}`", outcome.name)).collect();
+fn told(Reaction { service, to, given, what, publishes, within, .. }: &Reaction, event: EventType) -> String {
+    let gate = to.iter().filter(|other| **other != event).map(|other| format!(", once `{}` is there too", other.name));
+    let condition = given.iter().map(|other| format!(", if there was `{}`", other.name));
+    let conditions: String = gate.chain(condition).collect();
+    let outcomes: Vec<_> = publishes.iter().map(|outcome| format!("`{}`", outcome.name)).collect();
     let outcomes = match outcomes.as_slice() {
         [] => String::new(),
         [one] => format!(": {one}"),
         several => format!(": either {}", several.join(" or ")),
     };
-    format!("{service} {what}{conditions}{outcomes}, {} s", within.as_secs())
+    format!("**{service}** {what}{conditions}{outcomes}, {} s", within.as_secs())
 }

@@ -48,3 +48,26 @@ fn too_much(declared: &Declared, Rights { user, configure, write }: &Rights) -> 
 fn matches(pattern: &str, exchange: &str) -> bool {
     !pattern.is_empty() && Regex::new(pattern).map_or(true, |regex| regex.is_match(exchange))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Definitions {
+        permissions: Vec<Rights>,
+    }
+
+    #[test]
+    fn the_users_that_we_make_may_write_their_own_exchanges_only_but_the_administrator() {
+        let definitions = include_str!("../../../../scripts/lib/definitions.json");
+        let mut rights = serde_json::from_str::<Definitions>(definitions).unwrap().permissions;
+        let may_write_everything = |rights: &Rights| rights.write == ".*";
+        assert_eq!(rights.iter().find(|rights| may_write_everything(rights)).unwrap().user, "admin");
+        rights.retain(|rights| rights.user != "admin");
+        let found = Found { rights: Some(rights), ..Found::default() };
+        assert_eq!(second_writers(&Declared::new(), &found), Vec::<String>::new());
+    }
+}
