@@ -11,6 +11,7 @@ mod faults {
     mod process;
     mod servers;
 
+    mod choreography;
     mod crashes;
     mod duplicates;
     mod flow;

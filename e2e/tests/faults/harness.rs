@@ -33,6 +33,8 @@ pub struct Fleet {
     pub customer: Process,
     pub email: Process,
     pub loyalty: Process,
+    /// Started by those tests that look at it: nobody waits for it.
+    pub flow_view: Process,
     pub sink: Process,
     pub api: Api,
     pub mailbox: Mailbox,
@@ -40,7 +42,8 @@ pub struct Fleet {
     pub logs: Logs,
     pub servers: &'static Servers,
     pub urls: Vec<(String, String)>,
-    name: String,
+    flow_view_ops: String,
+    pub name: String,
     _turn: Turn,
 }
 
@@ -67,7 +70,7 @@ impl Fleet {
         let urls = servers.make(&name).await?;
         let logs = logs_of_all().join(&name);
         fs::create_dir_all(&logs)?;
-        let ports = free_ports(8);
+        let ports = free_ports(10);
         let local = |port: u16| format!("127.0.0.1:{}", ports + port);
         let http = |port: u16| format!("http://{}", local(port));
         let at = |port: u16| Urls { http: http(port), ops: http(port + 1) };
@@ -81,6 +84,7 @@ impl Fleet {
             customer: service("customer", 0),
             email: service("email", 2),
             loyalty: service("loyalty", 4),
+            flow_view: service("flow_view", 8),
             sink,
             api: Api::new(at(0), at(2), at(4))?,
             mailbox: Mailbox::new(&http(7))?,
@@ -88,6 +92,7 @@ impl Fleet {
             logs: Logs::new(logs),
             servers,
             urls,
+            flow_view_ops: http(9),
             name,
             _turn: turn,
         })
@@ -130,6 +135,13 @@ impl Fleet {
     /// Fails if a service has ended by itself.
     pub fn ensure_running(&mut self) -> anyhow::Result<()> {
         SERVICES.iter().try_for_each(|service| self.service(service).ensure_running())
+    }
+
+    /// Every service's operations port, as `CUSTOMER_OPS_URL` and so on.
+    pub fn operations_urls(&self) -> Vec<(String, String)> {
+        let urls = SERVICES.map(|service| (service, &self.api.urls(service).ops));
+        let urls = urls.into_iter().chain([("flow_view", &self.flow_view_ops)]);
+        urls.map(|(service, url)| (format!("{}_OPS_URL", service.to_uppercase()), url.clone())).collect()
     }
 
     /// One of the URLs that `scripts/servers env` prints.
@@ -213,7 +225,7 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         // Shown if the test fails.
         eprintln!("logs: {}", logs_of_all().join(&self.name).display());
-        for service in [&mut self.customer, &mut self.email, &mut self.loyalty, &mut self.sink] {
+        for service in [&mut self.customer, &mut self.email, &mut self.loyalty, &mut self.flow_view, &mut self.sink] {
             service.end();
         }
         self.servers.drop_both(&self.name);
@@ -240,7 +252,7 @@ fn unique_name() -> String {
 }
 
 /// Cargo puts tests in `deps`, beside the binaries. `E2E_BIN_DIR` says otherwise: to try other builds of the services.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     if let Some(folder) = std::env::var_os("E2E_BIN_DIR") {
         return Path::new(&folder).join(name);
     }

@@ -85,8 +85,10 @@ fn bindings(declared: &Declared, found: &Found) -> Vec<String> {
     };
     let missing = declared.bindings.iter().filter(is_there).filter(|binding| !is_bound(binding));
     let missing = missing.map(|(exchange, queue)| {
-        let owner = declared.queues.get(queue).map_or("its service", |queue| queue.owner);
-        format!("missing binding of queue {queue} to exchange {exchange}: {owner} binds it within a minute, or when restarted")
+        let owner = declared.queues.get(queue).map_or(queue.as_str(), |queue| queue.owner);
+        // Services look after their own queue, and bind the others when they connect.
+        let mend = if queue == owner { "binds it again within a minute" } else { "binds it when it is restarted" };
+        format!("missing binding of queue {queue} to exchange {exchange}: {owner} {mend}")
     });
     missing.chain(found.bindings.iter().filter_map(|binding| extra_binding(declared, binding))).collect()
 }
