@@ -6,8 +6,8 @@ use shared::{
 };
 
 use super::{
-    declared::Declared,
-    found::{Binding, Consumer, Exchange, Found, Queue, Registered},
+    declared::{Declared, Queue},
+    found::{self, Binding, Consumer, Exchange, Found, Registered},
     writers::second_writers,
 };
 
@@ -41,7 +41,10 @@ fn strange_exchange(declared: &Declared, Exchange { name, kind, durable }: &Exch
     };
     let kind = if *durable { kind.clone() } else { format!("transient {kind}") };
     (kind != "fanout").then(|| {
-        format!("wrong exchange {name}: it is a {kind}, not a durable fanout; delete it, and restart {owner}, which declares it")
+        format!(
+            "wrong exchange {name}: it is a {kind}, not a durable fanout; \
+             delete it, and restart {owner}, which declares it"
+        )
     })
 }
 
@@ -52,7 +55,7 @@ fn queues(declared: &Declared, found: &Found) -> Vec<String> {
     missing.chain(found.queues.iter().filter_map(|queue| strange_queue(declared, found, queue))).collect()
 }
 
-fn strange_queue(declared: &Declared, found: &Found, Queue { name, kind }: &Queue) -> Option<String> {
+fn strange_queue(declared: &Declared, found: &Found, found::Queue { name, kind }: &found::Queue) -> Option<String> {
     let Some(queue) = declared.queues.get(name) else {
         let bound = found.bindings.iter().filter(|binding| binding.is_of(name));
         let bound: String = bound.map(|binding| format!(", bound to {}", binding.source)).collect();
@@ -85,10 +88,12 @@ fn bindings(declared: &Declared, found: &Found) -> Vec<String> {
     };
     let missing = declared.bindings.iter().filter(is_there).filter(|binding| !is_bound(binding));
     let missing = missing.map(|(exchange, queue)| {
-        let owner = declared.queues.get(queue).map_or(queue.as_str(), |queue| queue.owner);
-        // Services look after their own queue, and bind the others when they connect.
-        let mend = if queue == owner { "binds it again within a minute" } else { "binds it when it is restarted" };
-        format!("missing binding of queue {queue} to exchange {exchange}: {owner} {mend}")
+        // Services look after what they consume; their history they bind when they connect.
+        let mend = match &declared.queues[queue] {
+            Queue { kind: "stream", owner, .. } => format!("restart {owner}, which then binds it"),
+            Queue { owner, .. } => format!("{owner} binds it again within a minute"),
+        };
+        format!("missing binding of queue {queue} to exchange {exchange}: {mend}")
     });
     missing.chain(found.bindings.iter().filter_map(|binding| extra_binding(declared, binding))).collect()
 }
@@ -100,7 +105,10 @@ fn extra_binding(declared: &Declared, Binding { source, destination, destination
         || is_queue && !declared.queues.contains_key(destination);
     let is_declared = is_queue && declared.bindings.contains(&(source.clone(), destination.clone()));
     (!told_elsewhere && !is_declared).then(|| {
-        format!("extra binding of {destination_type} {destination} to exchange {source}: unbind it, or declare the reaction in {DECLARATION}")
+        format!(
+            "extra binding of {destination_type} {destination} to exchange {source}: \
+             unbind it, or declare the reaction in {DECLARATION}"
+        )
     })
 }
 

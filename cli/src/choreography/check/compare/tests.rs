@@ -14,10 +14,7 @@ fn found() -> Found {
     let exchange = |name: &String| Exchange { name: name.clone(), kind: "fanout".into(), durable: true };
     let brokers_own =
         ["", "amq.direct"].map(|name| Exchange { name: name.into(), kind: "direct".into(), durable: true });
-    let queue = |(name, queue): (&String, &super::super::declared::Queue)| Queue {
-        name: name.clone(),
-        kind: queue.kind.into(),
-    };
+    let queue = |(name, queue): (&String, &Queue)| found::Queue { name: name.clone(), kind: queue.kind.into() };
     Found {
         exchanges: exchanges.keys().map(exchange).chain(brokers_own).collect(),
         queues: queues.iter().map(queue).collect(),
@@ -132,7 +129,7 @@ fn a_queue_that_is_missing_is_named_and_its_bindings_are_not() {
 #[test]
 fn a_queue_of_nobody_is_named_with_what_it_is_bound_to() {
     let line = difference(|found| {
-        found.queues.push(Queue { name: "spy".into(), kind: "classic".into() });
+        found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into() });
         found.bindings.extend([binding("", "spy"), binding("customer_created", "spy")]);
     });
     assert!(line.starts_with("orphan queue spy, bound to customer_created: "), "{line}");
@@ -153,8 +150,8 @@ fn queues_are_quorum_queues_and_histories_are_streams() {
 fn each_binding_that_is_missing_is_named() {
     for (exchange, queue, mend) in [
         ("customer_created", "loyalty", "loyalty binds it again within a minute"),
-        ("customer_created", "customer.history", "customer binds it when it is restarted"),
-        ("email.dead", "email.dead", "email binds it when it is restarted"),
+        ("customer_created", "customer.history", "restart customer, which then binds it"),
+        ("email.dead", "email.dead", "email binds it again within a minute"),
         ("status_points_revoked", "flow_view", "flow_view binds it again within a minute"),
     ] {
         let line = difference(|found| found.bindings.retain(|at| at.source != exchange || at.destination != queue));
@@ -193,7 +190,7 @@ fn only_the_service_consumes_its_queue_and_only_those_a_history_who_react() {
 #[test]
 fn a_consumer_of_a_queue_of_nobody_is_named_beside_the_queue() {
     let mut found = found();
-    found.queues.push(Queue { name: "spy".into(), kind: "classic".into() });
+    found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into() });
     found.consumers.push(consumer("admin", "spy"));
     let differences = differences(&Declared::new(), &found);
     assert_eq!(differences.len(), 2, "{differences:#?}");
