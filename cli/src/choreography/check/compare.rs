@@ -58,7 +58,8 @@ fn queues(declared: &Declared, found: &Found) -> Vec<String> {
 fn strange_queue(declared: &Declared, found: &Found, found::Queue { name, kind }: &found::Queue) -> Option<String> {
     let Some(queue) = declared.queues.get(name) else {
         let bound = found.bindings.iter().filter(|binding| binding.is_of(name));
-        let bound: String = bound.map(|binding| format!(", bound to {}", binding.source)).collect();
+        let bound: Vec<_> = bound.map(|binding| binding.source.as_str()).collect();
+        let bound = if bound.is_empty() { String::new() } else { format!(", bound to {}", bound.join(", ")) };
         return Some(format!(
             "orphan queue {name}{bound}: no service has this name; delete it, or declare its reactions in {DECLARATION}"
         ));

@@ -130,16 +130,16 @@ fn a_queue_that_is_missing_is_named_and_its_bindings_are_not() {
 fn a_queue_of_nobody_is_named_with_what_it_is_bound_to() {
     let line = difference(|found| {
         found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into() });
-        found.bindings.extend([binding("", "spy"), binding("customer_created", "spy")]);
+        found.bindings.extend(["", "customer_created", "customer_deleted"].map(|exchange| binding(exchange, "spy")));
     });
-    assert!(line.starts_with("orphan queue spy, bound to customer_created: "), "{line}");
+    assert!(line.starts_with("orphan queue spy, bound to customer_created, customer_deleted: "), "{line}");
 }
 
 #[test]
 fn queues_are_quorum_queues_and_histories_are_streams() {
     let wrong = |name: &'static str| {
         difference(move |found| {
-            found.queues.iter_mut().filter(|queue| queue.name == name).for_each(|queue| queue.kind = "classic".into())
+            found.queues.iter_mut().filter(|queue| queue.name == name).for_each(|queue| queue.kind = "classic".into());
         })
     };
     assert!(wrong("loyalty").starts_with("wrong queue loyalty: its type is classic, not quorum; "));
@@ -201,7 +201,7 @@ fn a_consumer_of_a_queue_of_nobody_is_named_beside_the_queue() {
 fn a_user_who_publishes_another_s_event_is_a_second_writer_also_an_administrator() {
     for user in ["loyalty", "admin"] {
         let line = difference(|found| {
-            found.publishers.extend([publisher(user, "customer_created"), publisher(user, "customer_created")])
+            found.publishers.extend([publisher(user, "customer_created"), publisher(user, "customer_created")]);
         });
         let expected =
             format!("second writer: user {user} publishes to exchange customer_created, which is customer's: ");
