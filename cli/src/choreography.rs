@@ -25,6 +25,8 @@ Examples:
 ///
 /// --check asks the broker for its exchanges, queues, bindings, consumers, publishers and, if it may, for its users'
 /// rights; and each service for its handlers. Each difference is a line that says what to do. It changes nothing.
+///
+/// Consumers and publishers come from the broker's statistics, which are some seconds late.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ChoreographyArgs {

@@ -121,7 +121,28 @@ impl User {
     }
 }
 
-/// Of a channel that has just been opened or closed the statistics do not know the user.
+/// Of a channel that has just been opened or closed the statistics do not know the user, and 4.x lists those who have read a
+/// stream long after they have gone.
 fn user(channel_details: &Value) -> Option<String> {
     channel_details["user"].as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_administrator_is_known_by_the_tag_alone() {
+        let administers = |tags| User { name: "admin".into(), tags }.administers();
+        assert!(administers(json!(["monitoring", "administrator"])) && administers(json!("monitoring, administrator")));
+        assert!(!administers(json!(["monitoring"])) && !administers(json!("")) && !administers(json!([])));
+    }
+
+    #[test]
+    fn of_a_channel_without_details_nobody_is_known() {
+        assert_eq!(user(&json!({ "user": "loyalty" })).as_deref(), Some("loyalty"));
+        assert_eq!(user(&json!([])), None);
+    }
 }
