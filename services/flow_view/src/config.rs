@@ -3,7 +3,7 @@
 use clap::Args;
 use url::Url;
 
-/// Where the others are.
+/// Where the others are, and how long flows are kept.
 #[derive(Clone, Debug, Args)]
 pub struct FlowViewConfig {
     /// The customer service: where registrations of the page go.
@@ -24,6 +24,9 @@ pub struct FlowViewConfig {
     /// Jaeger, as a browser reaches it: the page links there.
     #[arg(long, env)]
     pub jaeger_url: Option<Url>,
+    /// For how many days a flow that has ended is kept.
+    #[arg(long, env, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub flow_days: u32,
 }
 
 impl FlowViewConfig {

@@ -11,7 +11,7 @@ use sqlx::migrate::Migrator;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{http::View, inquiry::Inquiry, neighbours::Neighbours, projector::Projector};
+use crate::{http::View, inquiry::Inquiry, neighbours::Neighbours, projector::Projector, retention::Retention};
 
 mod config;
 pub mod flow;
@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod neighbours;
 pub mod observer;
 pub mod projector;
+pub mod retention;
 mod store;
 
 pub use config::FlowViewConfig;
@@ -42,6 +43,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
     let (change, changed) = watch::channel(0);
     let projector = Projector::new(database.clone(), change);
     let inquiry = Inquiry::new(database.clone(), neighbours.clone());
+    let retention = Retention::new(database.clone(), config.flow_days);
     let closing = CancellationToken::new();
     let (http, openapi) = http::api(View {
         database: database.clone(),
@@ -62,6 +64,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
             ("projector", Box::new(|shutdown| Box::pin(projector.run(shutdown)))),
             ("neighbours", Box::new(|shutdown| Box::pin(neighbours.run(shutdown)))),
             ("inquiry", Box::new(|shutdown| Box::pin(inquiry.run(shutdown)))),
+            ("retention", Box::new(|shutdown| Box::pin(retention.run(shutdown)))),
             ("streams", Box::new(|shutdown| Box::pin(close_streams(closing, shutdown)))),
         ],
     })

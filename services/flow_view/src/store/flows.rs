@@ -230,6 +230,26 @@ pub async fn overdue_steps(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Er
     Ok(rows.into_iter().map(|row| (row.service, row.count)).collect())
 }
 
+/// Deletes flows that ended and began before `old`, with all that was kept of them; gives how many.
+pub async fn forget(sql: &mut PgConnection, old: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
+    let forgotten = query_scalar!(
+        r#"WITH old AS (
+               DELETE FROM flows WHERE correlation_id IN (
+                   SELECT correlation_id FROM flows
+                   WHERE began_at < $1 AND state IN ('done', 'compensated') AND NOT dirty
+                   ORDER BY began_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+               RETURNING correlation_id),
+           events AS (DELETE FROM events USING old WHERE events.correlation_id = old.correlation_id),
+           holdings AS (DELETE FROM holdings USING old WHERE holdings.correlation_id = old.correlation_id)
+           SELECT count(*) AS "count!" FROM old"#,
+        SqlTimestamp::from(old) as _,
+        limit,
+    )
+    .fetch_one(sql)
+    .await?;
+    Ok(forgotten.unsigned_abs())
+}
+
 /// How many events of each type were recorded since `since`.
 pub async fn rates(pool: &PgPool, since: Timestamp) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let rows = query!(

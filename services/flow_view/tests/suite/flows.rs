@@ -1,5 +1,7 @@
 //! From events to flows.
 
+use flow_view::retention::Retention;
+
 use super::stage::{Fact, Stage};
 
 #[tokio::test]
@@ -94,4 +96,19 @@ async fn no_table_holds_personal_data() {
         assert!(!text.contains("ada@example.com") && !text.contains("Lovelace"), "{table}");
         assert!(table == "holdings" || !text.is_empty(), "{table} is empty");
     }
+}
+
+#[tokio::test]
+async fn a_flow_that_ended_long_ago_is_forgotten_and_one_that_did_not_stays() {
+    let mut stage = Stage::new().await;
+    let (ended, stuck) = (stage.onboard().await, Fact::first());
+    stage.see(&stuck).await;
+    stage.pass(89 * 86400).await;
+    let young = stage.onboard().await;
+    let retention = Retention::new(stage.projector.database().clone(), 90);
+    assert_eq!(retention.round().await.unwrap(), 0);
+    stage.pass(2 * 86400).await;
+    assert_eq!(retention.round().await.unwrap(), 1);
+    let status = async |fact: &Fact| stage.get(&format!("/flows/{}", fact.flow)).await.0;
+    assert_eq!([status(&ended).await, status(&stuck).await, status(&young).await], [404, 200, 200]);
 }

@@ -94,6 +94,7 @@ impl Stage {
             loyalty_ops_url: url(),
             mail_url: Some("http://127.0.0.1:8025/".parse().unwrap()),
             jaeger_url: None,
+            flow_days: 90,
         };
         let neighbours = Neighbours::new(&config).unwrap();
         let (change, changed) = watch::channel(0);
