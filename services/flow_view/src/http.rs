@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
-use crate::{config::FlowViewConfig, neighbours::Neighbours};
+use crate::{config::FlowViewConfig, neighbours::Neighbours, page};
 
 pub mod flows;
 mod forward;
@@ -56,6 +56,7 @@ pub fn api(view: View) -> (Router, utoipa::openapi::OpenApi) {
         .route("/overview", get(overview::overview))
         .route("/choreography", get(get_choreography))
         .merge(forward::routes())
+        .merge(page::routes())
         .with_state(view);
     (routes, Api::openapi())
 }

@@ -20,6 +20,7 @@ pub mod inquiry;
 pub mod metrics;
 pub mod neighbours;
 pub mod observer;
+mod page;
 pub mod projector;
 pub mod retention;
 mod store;

@@ -1,0 +1,105 @@
+// The live page: pulse, map, registration, and the flows as they come.
+
+import { follow, get, showConnection } from "./api.js";
+import { setText } from "./dom.js";
+import { FlowList } from "./flowlist.js";
+import { number, serverTime } from "./format.js";
+import { ChoreographyMap } from "./map.js";
+import { RegisterForm } from "./register.js";
+
+const byId = (id) => document.getElementById(id);
+const OVERVIEW_EVERY = 1000;
+const SUMMARY_EVERY = 15_000;
+
+const flows = new FlowList({ list: byId("list"), empty: byId("nothing"), more: byId("more") });
+const form = new RegisterForm(byId("register"));
+let map = null;
+
+/** How many events of a flow were shown running, for those of late. */
+const seen = new Map();
+
+function sparkNew(flow) {
+  const before = seen.get(flow.correlation_id) ?? 0;
+  for (const event of flow.events.slice(before)) map?.spark(event.event_type);
+  seen.delete(flow.correlation_id);
+  seen.set(flow.correlation_id, flow.events.length);
+  if (seen.size > 2000) seen.delete(seen.keys().next().value);
+}
+
+function changed(flow) {
+  flows.offer(flow);
+  form.changed(flow);
+  sparkNew(flow);
+}
+
+function showPulse({ last_minute: minute, states }) {
+  const numbers = { ...minute, ...states };
+  for (const place of document.querySelectorAll("[data-pulse]")) setText(place, number(numbers[place.dataset.pulse]));
+  document.querySelector("[data-pulse=stuck]").parentNode.classList.toggle("alarm", states.stuck > 0);
+}
+
+let summarised = -Infinity;
+
+/** For screen readers: what the counters say, but seldom, as they change all the time. */
+function summarise({ last_minute: minute, states }) {
+  if (performance.now() - summarised < SUMMARY_EVERY) return;
+  summarised = performance.now();
+  setText(byId("summary"), `In the last minute ${minute.began} flows began and ${minute.done} were done. ${states.stuck} are stuck.`);
+}
+
+async function overview() {
+  if (!document.hidden) {
+    try {
+      const now = await get("/overview");
+      serverTime(now.now);
+      showPulse(now);
+      summarise(now);
+      map?.update(now);
+    } catch {
+      // The banner says it: the stream breaks too. The next turn asks again.
+    }
+  }
+  setTimeout(overview, OVERVIEW_EVERY);
+}
+
+async function drawMap() {
+  try {
+    map = new ChoreographyMap(byId("map"), await get("/choreography"));
+  } catch {
+    setTimeout(drawMap, 2000);
+  }
+}
+
+async function loadFlows() {
+  try {
+    await flows.load();
+  } catch (problem) {
+    setText(byId("nothing"), `The flows can't be shown: ${problem.message}.`);
+  }
+}
+
+function press(group, pressed) {
+  for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", button === pressed);
+}
+
+byId("filter").addEventListener("click", async ({ target }) => {
+  const button = target.closest("button");
+  if (!button) return;
+  press(byId("filter"), button);
+  await flows.show(button.dataset.state).catch((problem) => setText(byId("nothing"), problem.message));
+});
+
+byId("pause").addEventListener("click", ({ target }) => {
+  const paused = target.getAttribute("aria-pressed") !== "true";
+  target.setAttribute("aria-pressed", paused);
+  flows.pause(paused);
+});
+
+drawMap();
+overview();
+loadFlows();
+follow(changed, (yes) => {
+  showConnection(yes);
+  // What changed while nobody listened.
+  if (yes) loadFlows();
+});
