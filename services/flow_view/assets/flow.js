@@ -98,7 +98,7 @@ function elsewhere(flow) {
   const owners = [...new Set(flow.events.map((event) => event.owner))];
   return element("div", { class: "elsewhere" },
     element("h2", {}, "Elsewhere"),
-    element("p", {}, trace ? outside(trace, "The trace in Jaeger") : "No trace: the fleet was started without Jaeger."),
+    element("p", {}, trace ? outside(trace, "The trace in Jaeger") : links.jaeger ? "This flow has no trace." : "No link to its trace: the flow view was not told of a Jaeger."),
     links.mail && element("p", {}, outside(links.mail, "The mailbox"), element("span", { class: "hint" }, " (no address is known here)")),
     element("p", {}, "Its log lines, in a terminal:"),
     copyable("command", `fleet follow ${flow.correlation_id}`),

@@ -29,7 +29,8 @@ export function waterfall(flow) {
 }
 
 function scale(last, at) {
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
+  const shares = last > 1 ? [0, 0.25, 0.5, 0.75, 1] : [0];
+  const ticks = shares.map((share) => {
     const tick = element("span", {}, duration(last * share));
     tick.style.left = at(last * share);
     return tick;

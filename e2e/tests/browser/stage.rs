@@ -1,0 +1,81 @@
+//! A browser for one test, and what several tests do with it.
+
+use anyhow::{Context, ensure};
+use e2e::database::Database;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    chromium::Chromium,
+    driver::Browser,
+    environment::{page, token},
+};
+
+/// Gives `test` a browser that is gone afterwards, however it ends. Then the console must have been silent, but for lines
+/// that have one of `expected` in them: the browser notes each answer with an error status there.
+pub async fn with_browser(expected: &[&str], test: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let chromium = Chromium::start().await?;
+    let browser = Browser::open(&chromium).await?;
+    let outcome = test(&browser).await;
+    let lines = browser.console().await;
+    let closed = browser.close().await;
+    chromium.stop().await?;
+    outcome.with_context(|| format!("the console: {lines:?}"))?;
+    let mut lines = lines?;
+    lines.retain(|line| !expected.iter().any(|part| line.contains(part)));
+    ensure!(lines.is_empty(), "the console is not silent: {lines:#?}");
+    closed
+}
+
+/// Opens the hospital as an operator.
+pub async fn sign_in(browser: &Browser) -> anyhow::Result<()> {
+    browser.visit(&page("/hospital")?).await?;
+    browser.find("#sign-in h2", "Who looks after them?").await?;
+    browser.find("#operator-name", "").await?.fill("browser test").await?;
+    browser.find("#token", "").await?.fill(&token()?).await?;
+    browser.find("#sign-in button", "Open").await?.click().await?;
+    browser.find("#operator", "browser test").await.map(drop)
+}
+
+/// A customer whose `customer_created` nobody can handle, as it lacks `missing`.
+pub struct Poison {
+    /// Of the event, and of the flow.
+    pub event_id: Uuid,
+    pub missing: &'static str,
+    value: Value,
+}
+
+impl Poison {
+    /// Commits what a registration of `name` commits, but for one field of the event.
+    pub async fn register(database: &Database, name: &str, missing: &'static str) -> anyhow::Result<Self> {
+        let (event_id, customer) = (Uuid::now_v7(), Uuid::now_v7());
+        let email = format!("{}@example.com", customer.simple());
+        let mut data = json!({ "customer_id": customer, "email": email, "name": name,
+                               "registered_at": "2026-11-20T19:45:00Z" });
+        let value = data.as_object_mut().and_then(|data| data.remove(missing)).context("no such field")?;
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let (name, data) = (quoted(name), quoted(&data.to_string()));
+        let sql = format!(
+            "BEGIN;
+             INSERT INTO customer.customers (id, email, name, status, registered_at, welcome_email)
+             VALUES ('{customer}', '{email}', {name}, 'registered', now(), 'pending');
+             INSERT INTO customer.outbox (event_id, event_type, version, key, correlation_id, recorded_at, data)
+             VALUES ('{event_id}', 'customer_created', 1, '{customer}', '{event_id}', now(), {data});
+             COMMIT"
+        );
+        database.execute(&sql).await?;
+        Ok(Self { event_id, missing, value })
+    }
+
+    /// The event as it should have been.
+    pub fn corrected(&self, event: &str) -> anyhow::Result<String> {
+        let mut event: Value = serde_json::from_str(event)?;
+        event["data"][self.missing] = self.value.clone();
+        Ok(serde_json::to_string(&event)?)
+    }
+
+    /// Where a service's hospital shows it.
+    pub fn path(&self, service: &str) -> String {
+        format!("/hospital?service={service}&message={}", self.event_id)
+    }
+}
