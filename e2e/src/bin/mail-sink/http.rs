@@ -7,7 +7,7 @@ use axum::{
     body::Bytes,
     extract::{Path, Query, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{get, put},
 };
 use jiff::Timestamp;
@@ -26,6 +26,8 @@ pub fn api(sink: Arc<Sink>) -> Router {
         .route("/api/v1/search", get(search))
         .route("/api/v1/message/{id}", get(message))
         .route("/api/v1/message/{id}/raw", get(raw))
+        // Where Mailpit has its page.
+        .route("/", get(async || Redirect::temporary("/api/v1/messages")))
         .route("/readyz", get(async || "ok"))
         .route("/away", put(away))
         .with_state(sink)
