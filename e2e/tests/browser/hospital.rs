@@ -80,7 +80,10 @@ async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
             browser.find("#record [data-key=discard]", "Give it up").await?.click().await?;
             let confirm = browser.find("#discard button.danger", "Give it up for good").await?;
             confirm.click().await?;
-            ensure!(browser.run("return document.getElementById('discard').open").await? == true, "no reason was asked for");
+            ensure!(
+                browser.run("return document.getElementById('discard').open").await? == true,
+                "no reason was asked for"
+            );
             browser.find("#reason", "").await?.fill("nobody knows the address").await?;
             confirm.click().await?;
             browser.find("#record .condition", "discarded").await?;

@@ -14,8 +14,7 @@ async fn a_registration_is_seen_to_its_end_and_opened() -> anyhow::Result<()> {
         let address = link.property("href").await?;
         let id = address.split_once("id=").map_or("", |(_, id)| id);
         let end = &id[id.len() - 12..];
-        let row = browser.find("#list .flow-row", end).await?;
-        ensure!(row.text().await?.contains("done"), "{}", row.text().await?);
+        browser.find("#list .flow-row[data-state=done]", end).await?;
         link.click().await?;
         browser.find("h1", end).await?;
         browser.find(".verdict", "done").await.map(drop)
@@ -32,7 +31,8 @@ async fn a_refused_address_is_seen_to_be_undone() -> anyhow::Result<()> {
         browser.find("#registered .live", "compensated").await?;
         browser.find("#filter button", "Compensated").await?.click().await?;
         let rows = browser.until("only compensated flows are listed", async || {
-            let states = browser.run("return [...document.querySelectorAll('.flow-row')].map(row => row.dataset.state)").await?;
+            let states =
+                browser.run("return [...document.querySelectorAll('.flow-row')].map(row => row.dataset.state)").await?;
             let states: Vec<String> = serde_json::from_value(states)?;
             ensure!(!states.is_empty() && states.iter().all(|state| state == "compensated"), "{states:?}");
             Ok(states.len())
@@ -78,7 +78,8 @@ async fn the_map_shows_every_service_ready_and_what_flows() -> anyhow::Result<()
         }
         browser
             .until("the rates count the registration", async || {
-                let rate = browser.run("return document.querySelector('.score [data-rate=customer_onboarded]').textContent");
+                let rate =
+                    browser.run("return document.querySelector('.score [data-rate=customer_onboarded]').textContent");
                 let rate = rate.await?;
                 ensure!(rate.as_str().is_some_and(|rate| !rate.starts_with(['0', '–'])), "{rate}");
                 Ok(())

@@ -13,7 +13,10 @@ use super::{
 
 /// Gives `test` a browser that is gone afterwards, however it ends. Then the console must have been silent, but for lines
 /// that have one of `expected` in them: the browser notes each answer with an error status there.
-pub async fn with_browser(expected: &[&str], test: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub async fn with_browser(
+    expected: &[&str],
+    test: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let chromium = Chromium::start().await?;
     let browser = Browser::open(&chromium).await?;
     let outcome = test(&browser).await;

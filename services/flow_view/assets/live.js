@@ -12,24 +12,19 @@ const OVERVIEW_EVERY = 1000;
 const SUMMARY_EVERY = 15_000;
 
 const flows = new FlowList({ list: byId("list"), empty: byId("nothing"), more: byId("more") });
-const form = new RegisterForm(byId("register"));
+/** The flows that changed of late, by id. */
+const seen = new Map();
+const form = new RegisterForm(byId("register"), seen);
 let map = null;
 
-/** How many events of a flow were shown running, for those of late. */
-const seen = new Map();
-
-function sparkNew(flow) {
-  const before = seen.get(flow.correlation_id) ?? 0;
-  for (const event of flow.events.slice(before)) map?.spark(event.event_type);
-  seen.delete(flow.correlation_id);
-  seen.set(flow.correlation_id, flow.events.length);
-  if (seen.size > 2000) seen.delete(seen.keys().next().value);
-}
-
 function changed(flow) {
+  const known = seen.get(flow.correlation_id)?.events.length ?? 0;
+  for (const event of flow.events.slice(known)) map?.spark(event.event_type);
+  seen.delete(flow.correlation_id);
+  seen.set(flow.correlation_id, flow);
+  if (seen.size > 2000) seen.delete(seen.keys().next().value);
   flows.offer(flow);
   form.changed(flow);
-  sparkNew(flow);
 }
 
 function showPulse({ last_minute: minute, states }) {

@@ -124,7 +124,7 @@ function serviceCard({ name, height }) {
 }
 
 function showHealth(card, health) {
-  const ready = health.url_ok ? health.ready : null;
+  const ready = health.answers ? health.ready : null;
   const word = ready ? "ready" : ready === false ? "not ready" : "away";
   const [, state, depth] = card.children;
   state.className = `health is-${word.replace(" ", "-")}`;

@@ -93,7 +93,7 @@ export class RecordView {
   }
 
   async #retry() {
-    const before = this.#record.attempts;
+    const before = this.#record.failures.length;
     const chosen = this.#chosen;
     if (!(await this.#do("It is tried again…", "/retry", { method: "POST" }))) return;
     const deadline = performance.now() + LOOK_FOR;
@@ -101,7 +101,7 @@ export class RecordView {
       await this.refresh();
       if (this.#editor) return;
       if (this.#record.state === "done") return this.#resolved("It is handled now: its flow goes on.");
-      if (this.#record.attempts > before) return this.#resolved(`It failed again: ${this.#record.error || this.#record.reason}`);
+      if (this.#record.failures.length > before) return this.#resolved(`It failed again: ${this.#record.error || this.#record.reason}`);
       await new Promise((again) => setTimeout(again, LOOK_EVERY));
     }
     if (chosen === this.#chosen) this.#say("Not tried yet: this page goes on looking.");

@@ -1,6 +1,6 @@
 // The registration form: somebody invented is filled in, and the flow that begins is shown while it runs.
 
-import { get, json, send } from "./api.js";
+import { json, send } from "./api.js";
 import { element, setText } from "./dom.js";
 import { duration } from "./format.js";
 import { state } from "./owners.js";
@@ -11,15 +11,17 @@ const STEPS = ["Arabesque", "Chasse", "Entrechat", "Fouette", "Glissade", "Jete"
 
 const pick = (words) => words[Math.floor(Math.random() * words.length)];
 
-/** The form; [`RegisterForm#changed`] is to be told of every flow that changes. */
+/** The form; [`RegisterForm#changed`] is to be told of every flow that changes, and `seen` holds those of late by id. */
 export class RegisterForm {
   #form;
+  #seen;
   #result;
   #mine = null;
   #sending = false;
 
-  constructor(form) {
+  constructor(form, seen) {
     this.#form = form;
+    this.#seen = seen;
     this.#result = form.querySelector(".registered");
     this.#invent();
     form.querySelector("#another").addEventListener("click", () => this.#invent());
@@ -33,8 +35,7 @@ export class RegisterForm {
   changed(flow) {
     if (flow.correlation_id !== this.#mine) return;
     const took = flow.state === "running" ? "" : ` after ${duration(flow.duration_ms)}`;
-    const [link, status] = this.#result.children;
-    link.hidden = false;
+    const status = this.#result.lastChild;
     status.replaceChildren(state(flow.state), took, tiny(flow));
   }
 
@@ -68,11 +69,13 @@ export class RegisterForm {
       element("a", { href: `/flow?id=${encodeURIComponent(id)}` }, "Registered: open the flow"),
       element("span", { class: "live" }, "the first event is on its way…"),
     );
-    // It may have been here before we knew its id; if not, the stream brings it.
-    get(`/flows/${encodeURIComponent(id)}`).then(({ flows }) => this.changed(flows[0])).catch(() => {});
+    // It may have been here before we knew its id.
+    const flow = this.#seen.get(id);
+    if (flow) this.changed(flow);
   }
 
   #refused(problem) {
+    this.#mine = null;
     const errors = problem.status === 409 && !problem.errors.length ? [{ field: "email", detail: problem.message }] : problem.errors;
     this.#show(errors);
     const text = errors.length ? "" : `Not registered: ${problem.message}`;

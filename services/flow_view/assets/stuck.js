@@ -28,9 +28,9 @@ export function hospital(service, eventId) {
   return `/hospital?service=${encodeURIComponent(service)}&message=${encodeURIComponent(eventId)}`;
 }
 
-/** `loyalty has not answered customer_created (books the joining points) for 12 s; loyalty is away`. */
+/** `loyalty has not answered customer_created (books the joining points), overdue for 12 s; loyalty is away`. */
 export function sentence(step) {
   const said = held(step.service, step.held);
-  const missing = `${step.service} has not answered ${list(step.to)} (${step.what}) for ${age(step.since)}`;
+  const missing = `${step.service} has not answered ${list(step.to)} (${step.what}), overdue for ${age(step.since)}`;
   return said ? `${missing}; ${said}` : missing;
 }

@@ -48,6 +48,6 @@ function detail(step, types) {
   if (step.state === "moot") return `${needs}: there is nothing to do any more`;
   if (step.state === "done") return `${needs}: ${types.get(step.answered_by) ?? list(step.expects, "or")}`;
   const said = held(step.service, step.held);
-  const when = step.state === "overdue" ? `missing for ${age(step.since)}` : `expected until ${exact(step.due_at)}`;
+  const when = step.state === "overdue" ? `missing for ${age(step.due_at)}` : `expected until ${exact(step.due_at)}`;
   return `${needs}: ${list(step.expects, "or")} is ${when}${said ? `; ${said}` : ""}`;
 }

@@ -63,7 +63,7 @@ function happened(node, cause, at) {
 function toCome(step, node, at) {
   const overdue = step.state === "overdue";
   const expected = step.expects.join(" or ");
-  const text = `${expected}: ${overdue ? "overdue since" : "expected until"} ${exact(step.since ?? step.due_at)}`;
+  const text = `${expected}: ${overdue ? "overdue since" : "expected until"} ${exact(step.due_at)}`;
   const shown = bar(`to-come late${overdue ? " overdue" : ""}`, text, at(node.at_ms), "100%");
   return row(step.service, expected, shown, overdue ? "overdue" : "open");
 }
