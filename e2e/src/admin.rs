@@ -39,15 +39,37 @@ impl Admin {
         self.ask(service, &format!("/admin/parked/{event_id}/discard"), |request| request.json(&body)).await.map(drop)
     }
 
+    /// The event of a parked message.
+    pub async fn parked_event(&self, service: &str, event_id: Uuid) -> anyhow::Result<Value> {
+        let path = format!("/admin/parked/{event_id}");
+        Ok(self.send(Method::GET, service, &path, |request| request).await?.json()["event"].take())
+    }
+
+    /// Puts `event` in the place of a parked message's, and tries it.
+    pub async fn correct(&self, service: &str, event_id: Uuid, event: &Value) -> anyhow::Result<()> {
+        let path = format!("/admin/parked/{event_id}");
+        self.send(Method::PUT, service, &format!("{path}/event"), |request| request.json(event)).await?;
+        self.ask(service, &format!("{path}/retry"), |request| request).await.map(drop)
+    }
+
     async fn ask(
         &self,
         service: &str,
         path: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<Answer> {
+        self.send(Method::POST, service, path, with).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        service: &str,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<Answer> {
         let url = format!("{}{path}", self.api.urls(service).ops);
-        let request =
-            self.client.request(Method::POST, &url).bearer_auth(&self.token).header("x-operator", "fleet drill");
+        let request = self.client.request(method, &url).bearer_auth(&self.token).header("x-operator", "fleet drill");
         let answer = send(with(request)).await?;
         ensure!((200..300).contains(&answer.status), "{service} answers {} to {path}: {}", answer.status, answer.text);
         Ok(answer)

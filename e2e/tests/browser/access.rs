@@ -13,7 +13,8 @@ const CHECK: &str = include_str!("access.js");
 #[tokio::test]
 async fn every_page_is_marked_up_and_readable() -> anyhow::Result<()> {
     let registration = api()?.register(&e2e::api::address("example.com")).await?;
-    let poison = Poison::register(&database()?, "Juri Releve", "name").await?;
+    let database = database()?;
+    let poison = Poison::register(&database, "Juri Releve", "name").await?;
     with_browser(&[], async |browser| {
         let message = poison.path("email");
         let flow = format!("/flow?id={}", registration.event_id);
@@ -37,5 +38,6 @@ async fn every_page_is_marked_up_and_readable() -> anyhow::Result<()> {
         }
         Ok(())
     })
-    .await
+    .await?;
+    poison.heal(&database).await
 }

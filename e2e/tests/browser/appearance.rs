@@ -12,7 +12,8 @@ const PAPER: &str = "return getComputedStyle(document.body).backgroundColor";
 #[tokio::test]
 async fn nothing_is_wider_than_a_phone() -> anyhow::Result<()> {
     let registration = api()?.register(&e2e::api::address("refused.test")).await?;
-    let poison = Poison::register(&database()?, "Kaya Fouette", "name").await?;
+    let database = database()?;
+    let poison = Poison::register(&database, "Kaya Fouette", "name").await?;
     with_browser(&[], async |browser| {
         browser.emulate(360, 740, "light").await?;
         sign_in(browser).await?;
@@ -29,7 +30,8 @@ async fn nothing_is_wider_than_a_phone() -> anyhow::Result<()> {
         ensure!(width == 360, "the editor is {width} pixels wide");
         Ok(())
     })
-    .await
+    .await?;
+    poison.heal(&database).await
 }
 
 #[tokio::test]

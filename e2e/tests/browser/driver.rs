@@ -1,5 +1,5 @@
-//! A client of WebDriver (<https://www.w3.org/TR/webdriver2/>): the few commands that these tests need, and two of
-//! Chromium's own.
+//! A client of the `WebDriver` protocol (<https://www.w3.org/TR/webdriver2/>): the few commands that these tests need, and
+//! two of Chromium's own.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::chromium::Chromium;
 
 /// Longer than anything takes that a page does.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// The key under which WebDriver names elements.
+/// The key under which the protocol names elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Keys without a character.

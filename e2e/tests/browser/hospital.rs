@@ -5,11 +5,8 @@ use anyhow::ensure;
 use super::{
     driver::Browser,
     environment::{database, page},
-    stage::{Poison, sign_in, with_browser},
+    stage::{Poison, WARDS, sign_in, with_browser},
 };
-
-/// Both services that react to `customer_created`.
-const WARDS: [&str; 2] = ["email", "loyalty"];
 
 #[tokio::test]
 async fn poison_is_corrected_and_retried_and_its_flow_goes_on() -> anyhow::Result<()> {
@@ -34,7 +31,7 @@ async fn poison_is_corrected_and_retried_and_its_flow_goes_on() -> anyhow::Resul
 async fn correct(browser: &Browser, poison: &Poison) -> anyhow::Result<()> {
     browser.find("#record [data-key=edit]", "Correct it").await?.click().await?;
     let text = browser.find("#edit", "").await?;
-    let corrected = poison.corrected(&text.property("value").await?)?;
+    let corrected = poison.corrected(serde_json::from_str(&text.property("value").await?)?).to_string();
     let save = browser.find(".editor button.primary", "Save").await?;
     let other = corrected.replace("\"customer_created\"", "\"customer_removed\"");
     for (typed, reason) in [("{ not JSON", "This is no JSON"), (&other, "type: may not change")] {
@@ -51,7 +48,8 @@ async fn correct(browser: &Browser, poison: &Poison) -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_customer_named_script_is_text_on_every_page() -> anyhow::Result<()> {
     const NAME: &str = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
-    let poison = Poison::register(&database()?, NAME, "registered_at").await?;
+    let database = database()?;
+    let poison = Poison::register(&database, NAME, "registered_at").await?;
     with_browser(&[], async |browser| {
         browser.visit(&page("/")?).await?;
         browser.find("#name", "").await?.fill(NAME).await?;
@@ -67,12 +65,14 @@ async fn a_customer_named_script_is_text_on_every_page() -> anyhow::Result<()> {
         ensure!(browser.run("return document.title").await? != "pwned", "a script has run");
         Ok(())
     })
-    .await
+    .await?;
+    poison.heal(&database).await
 }
 
 #[tokio::test]
 async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
-    let poison = Poison::register(&database()?, "Hugo Glissade", "email").await?;
+    let database = database()?;
+    let poison = Poison::register(&database, "Hugo Glissade", "email").await?;
     with_browser(&[], async |browser| {
         sign_in(browser).await?;
         for service in WARDS {
@@ -91,7 +91,8 @@ async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
         }
         Ok(())
     })
-    .await
+    .await?;
+    poison.heal(&database).await
 }
 
 #[tokio::test]

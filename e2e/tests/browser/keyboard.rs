@@ -49,7 +49,8 @@ async fn somebody_is_registered_and_the_flow_opened() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_hospital_is_opened_and_a_message_looked_at() -> anyhow::Result<()> {
-    let poison = Poison::register(&database()?, "Ines Jete", "name").await?;
+    let database = database()?;
+    let poison = Poison::register(&database, "Ines Jete", "name").await?;
     with_browser(&[], async |browser| {
         browser.visit(&page("/hospital")?).await?;
         browser.find("#sign-in h2", "Who").await?;
@@ -70,5 +71,6 @@ async fn the_hospital_is_opened_and_a_message_looked_at() -> anyhow::Result<()> 
         ensure!(focus == "edit", "the focus is on {focus}");
         Ok(())
     })
-    .await
+    .await?;
+    poison.heal(&database).await
 }

@@ -22,7 +22,8 @@ async fn every_page_is_pictured() -> anyhow::Result<()> {
     let Some(folder) = pictures() else { return Ok(()) };
     fs::create_dir_all(&folder)?;
     let flows = [page_of(&address("example.com")).await?, page_of(&address("refused.test")).await?];
-    let poison = Poison::register(&database()?, "Nuno <script>alert(1)</script>", "registered_at").await?;
+    let database = database()?;
+    let poison = Poison::register(&database, "Nuno <script>alert(1)</script>", "registered_at").await?;
     with_browser(&[], async |browser| {
         let message = poison.path("email");
         let pages = [
@@ -49,7 +50,8 @@ async fn every_page_is_pictured() -> anyhow::Result<()> {
         }
         Ok(())
     })
-    .await
+    .await?;
+    poison.heal(&database).await
 }
 
 /// The page of a new flow that has ended.

@@ -1,14 +1,14 @@
 //! A browser for one test, and what several tests do with it.
 
 use anyhow::{Context, ensure};
-use e2e::database::Database;
+use e2e::{admin::Admin, database::Database, eventually::eventually};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     chromium::Chromium,
     driver::Browser,
-    environment::{page, token},
+    environment::{api, page, token},
 };
 
 /// Gives `test` a browser that is gone afterwards, however it ends. Then the console must have been silent, but for lines
@@ -19,6 +19,7 @@ pub async fn with_browser(
 ) -> anyhow::Result<()> {
     let chromium = Chromium::start().await?;
     let browser = Browser::open(&chromium).await?;
+    browser.emulate(1280, 900, "light").await?;
     let outcome = test(&browser).await;
     let lines = browser.console().await;
     let closed = browser.close().await;
@@ -40,11 +41,15 @@ pub async fn sign_in(browser: &Browser) -> anyhow::Result<()> {
     browser.find("#operator", "browser test").await.map(drop)
 }
 
-/// A customer whose `customer_created` nobody can handle, as it lacks `missing`.
+/// Both services that react to `customer_created`.
+pub const WARDS: [&str; 2] = ["email", "loyalty"];
+
+/// A customer whose `customer_created` nobody can handle, as it lacks a field.
 pub struct Poison {
     /// Of the event, and of the flow.
     pub event_id: Uuid,
-    pub missing: &'static str,
+    customer: Uuid,
+    missing: &'static str,
     value: Value,
 }
 
@@ -67,14 +72,26 @@ impl Poison {
              COMMIT"
         );
         database.execute(&sql).await?;
-        Ok(Self { event_id, missing, value })
+        Ok(Self { event_id, customer, missing, value })
     }
 
     /// The event as it should have been.
-    pub fn corrected(&self, event: &str) -> anyhow::Result<String> {
-        let mut event: Value = serde_json::from_str(event)?;
+    pub fn corrected(&self, mut event: Value) -> Value {
         event["data"][self.missing] = self.value.clone();
-        Ok(serde_json::to_string(&event)?)
+        event
+    }
+
+    /// Leaves no incomplete flow behind, not even where the message was given up: others count what they find.
+    pub async fn heal(&self, database: &Database) -> anyhow::Result<()> {
+        let (api, id) = (api()?, self.event_id);
+        let admin = Admin::new(&api, &token()?)?;
+        for service in WARDS {
+            let again = "SET state = 'dead', resolved_at = NULL WHERE state = 'discarded'";
+            database.execute(&format!("UPDATE {service}.parked {again} AND event_id = '{id}'")).await?;
+            let event = eventually("the poison is parked", || admin.parked_event(service, id)).await?;
+            admin.correct(service, id, &self.corrected(event)).await?;
+        }
+        api.until_status(self.customer, "onboarded").await.map(drop)
     }
 
     /// Where a service's hospital shows it.

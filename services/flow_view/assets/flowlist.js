@@ -126,10 +126,15 @@ function fill(row, flow) {
     tiny(flow),
     element("span", { class: "unseen" }, told(flow)),
     element("code", { class: "id", title: flow.correlation_id }, short(flow.correlation_id)),
-    element("span", { class: "took" }, flow.began_with ? duration(flow.duration_ms) : "beginning not seen yet"),
+    element("span", { class: "took" }, length(flow)),
     element("time", { datetime: flow.began_at }, age(flow.began_at)),
   );
   const reasons = flow.overdue.map((step) => element("p", { class: "why" }, element("span", {}, sentence(step)),
     inHospital(step) && element("a", { href: hospital(step.service, step.event_id) }, "See it in the hospital")));
   row.replaceChildren(row.firstChild, ...reasons);
+}
+
+function length(flow) {
+  if (!flow.began_with) return "beginning not seen yet";
+  return flow.events.length > 1 ? duration(flow.duration_ms) : "–";
 }

@@ -72,7 +72,7 @@ function signedIn() {
   byId("operator").hidden = false;
   setText(byId("who"), operator().name);
   look();
-  view.choose(chosen());
+  arrived();
 }
 
 /** Links within this page change only what is shown. */
@@ -86,6 +86,7 @@ function navigate(event) {
 
 function arrived() {
   patients.mark(marked());
+  byId("ward").classList.toggle("chosen", chosen() !== null);
   view.choose(chosen());
 }
 

@@ -1,10 +1,11 @@
 // The live page: pulse, map, registration, and the flows as they come.
 
 import { follow, get, showConnection } from "./api.js";
-import { setText } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { FlowList } from "./flowlist.js";
-import { number, serverTime } from "./format.js";
+import { list, number, serverTime } from "./format.js";
 import { ChoreographyMap } from "./map.js";
+import { service } from "./owners.js";
 import { RegisterForm } from "./register.js";
 
 const byId = (id) => document.getElementById(id);
@@ -57,9 +58,17 @@ async function overview() {
   setTimeout(overview, OVERVIEW_EVERY);
 }
 
+/** Who they are: what each does about the events of the others. */
+function introduce({ services, reactions }) {
+  const parts = (name) => reactions.filter((reaction) => reaction.service === name).map((reaction) => reaction.what);
+  byId("dancers").replaceChildren(...services.map((name) => element("li", {}, service(name), ` ${list(parts(name), "or")}`)));
+}
+
 async function drawMap() {
   try {
-    map = new ChoreographyMap(byId("map"), await get("/choreography"));
+    const choreography = await get("/choreography");
+    introduce(choreography);
+    map = new ChoreographyMap(byId("map"), choreography);
   } catch {
     setTimeout(drawMap, 2000);
   }

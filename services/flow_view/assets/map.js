@@ -133,7 +133,7 @@ function showHealth(card, health) {
   const { outbox, parked } = health;
   const waiting = parked ? parked.waiting + parked.behind : 0;
   const counts = [
-    outbox && `outbox ${number(outbox.unpublished)}`,
+    outbox && element("span", {}, `outbox ${number(outbox.unpublished)}`),
     parked && ward(health.name, waiting, "parked"),
     parked && ward(health.name, parked.dead, "dead"),
   ];
@@ -145,7 +145,7 @@ function showHealth(card, health) {
 
 function ward(name, count, word) {
   const text = `${word} ${number(count)}`;
-  if (!count) return text;
+  if (!count) return element("span", {}, text);
   return element("a", { class: word, href: `/hospital?service=${encodeURIComponent(name)}` }, text);
 }
 

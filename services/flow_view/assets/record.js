@@ -167,6 +167,7 @@ function sheet(name, record, said, actions) {
     ["Resolved", record.resolved_at && dated(record.resolved_at)],
   ];
   return [
+    element("a", { class: "back", href: "/hospital?" }, "All messages"),
     element("header", {},
       element("h2", {}, element("code", {}, record.event_type)),
       element("p", {}, element("span", { class: `condition is-${record.state}` }, record.state), " in ", service(name)),
