@@ -1,11 +1,23 @@
 // What is wrong with this page for people who do not see it as its authors do. Run by the browser; gives a list of texts.
 const wrong = [];
-const visible = (node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && node.getClientRects().length > 0;
-const name = (node) => node.getAttribute("aria-label") || [...(node.labels ?? [])].map((label) => label.textContent).join(" ")
-  || document.getElementById(node.getAttribute("aria-labelledby"))?.textContent || node.textContent;
+const visible = (node) =>
+  node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && node.getClientRects().length > 0;
+const name = (node) =>
+  node.getAttribute("aria-label") ||
+  [...(node.labels ?? [])].map((label) => label.textContent).join(" ") ||
+  document.getElementById(node.getAttribute("aria-labelledby"))?.textContent ||
+  // What is typed or chosen there is no name.
+  (node.matches("input, select, textarea") ? "" : node.textContent);
 
 // Landmarks, headings, names, ids.
-for (const [css, count] of [["main", 1], ["header.top", 1], ["nav[aria-label]", 1], ["h1", 1], ["[role=search]", 1], [".skip[href='#main']", 1]]) {
+for (const [css, count] of [
+  ["main", 1],
+  ["header.top", 1],
+  ["nav[aria-label]", 1],
+  ["h1", 1],
+  ["[role=search]", 1],
+  [".skip[href='#main']", 1],
+]) {
   const found = [...document.querySelectorAll(css)].filter((node) => css !== "h1" || visible(node)).length;
   if (found !== count) wrong.push(`${found} × ${css}`);
 }
@@ -23,7 +35,9 @@ for (const image of document.querySelectorAll("img:not([alt])")) wrong.push(`no 
 const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
 for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) wrong.push(`id twice: ${id}`);
 for (const node of document.querySelectorAll("[aria-labelledby], [aria-describedby]")) {
-  const named = `${node.getAttribute("aria-labelledby") ?? ""} ${node.getAttribute("aria-describedby") ?? ""}`.trim().split(/\s+/);
+  const named = `${node.getAttribute("aria-labelledby") ?? ""} ${node.getAttribute("aria-describedby") ?? ""}`
+    .trim()
+    .split(/\s+/);
   for (const id of named) if (!document.getElementById(id)) wrong.push(`names what is not there: ${id}`);
 }
 
@@ -36,7 +50,9 @@ const rgba = (colour) => {
   return [...canvas.getImageData(0, 0, 1, 1).data];
 };
 const light = ([red, green, blue]) => {
-  const [r, g, b] = [red, green, blue].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = [red, green, blue].map((part) =>
+    part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+  );
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const behind = (node) => {

@@ -6,14 +6,23 @@ const SHOWN = 1600;
 
 /** `value` as code, and its button; `name` says what it is, `text` is shown in its stead. */
 export function copyable(name, value, text = value) {
-  const button = element("button", { type: "button", class: "copy", "aria-label": `Copy the ${name}`, data: { key: `copy ${value}` } }, "Copy");
+  const button = element(
+    "button",
+    { type: "button", class: "copy", "aria-label": `Copy the ${name}`, data: { key: `copy ${value}` } },
+    "Copy",
+  );
   button.addEventListener("click", async () => {
     const done = await copy(value);
     setText(button, done ? "Copied" : "Select it");
     announce(done ? `The ${name} is copied` : `Copying is not allowed here: select the ${name}`);
     setTimeout(() => setText(button, "Copy"), SHOWN);
   });
-  return element("span", { class: "copyable" }, element("code", { title: text === value ? null : value }, text), button);
+  return element(
+    "span",
+    { class: "copyable" },
+    element("code", { title: text === value ? null : value }, text),
+    button,
+  );
 }
 
 async function copy(value) {

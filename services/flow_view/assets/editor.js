@@ -13,7 +13,10 @@ export function editor(service, record, { saved, cancelled }) {
   const before = pretty(record.event);
   const problem = element("p", { class: "problem", id: "edit-problem", role: "alert" });
   const text = element("textarea", {
-    id: "edit", rows: Math.min(28, before.split("\n").length + 2), spellcheck: "false", autocapitalize: "off",
+    id: "edit",
+    rows: Math.min(28, before.split("\n").length + 2),
+    spellcheck: "false",
+    autocapitalize: "off",
     "aria-describedby": "edit-hint edit-problem",
   });
   text.value = before;
@@ -35,13 +38,24 @@ export function editor(service, record, { saved, cancelled }) {
       text.focus();
     }
   };
-  const form = element("form", { class: "editor" },
+  const form = element(
+    "form",
+    { class: "editor" },
     element("label", { for: "edit" }, "The event, corrected"),
-    element("p", { class: "hint", id: "edit-hint" }, "Its id, its type and its customer stay. What was delivered is kept beside it."),
-    text, problem,
-    element("p", { class: "actions" },
+    element(
+      "p",
+      { class: "hint", id: "edit-hint" },
+      "Its id, its type and its customer stay. What was delivered is kept beside it.",
+    ),
+    text,
+    problem,
+    element(
+      "p",
+      { class: "actions" },
       element("button", { class: "primary" }, "Save the correction"),
-      element("button", { class: "quiet", type: "button", on: { click: cancelled } }, "Cancel")));
+      element("button", { class: "quiet", type: "button", on: { click: cancelled } }, "Cancel"),
+    ),
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     save();

@@ -61,7 +61,8 @@ export class FlowList {
 
   async #loadMore() {
     const page = await get(this.#path(this.#cursor));
-    for (const flow of page.flows) if (!this.#flows.has(flow.correlation_id)) this.#flows.set(flow.correlation_id, flow);
+    for (const flow of page.flows)
+      if (!this.#flows.has(flow.correlation_id)) this.#flows.set(flow.correlation_id, flow);
     this.#room = Math.max(this.#room, this.#flows.size);
     this.#cursor = page.next_cursor;
     this.#render();
@@ -91,7 +92,10 @@ export class FlowList {
     const flows = [...this.#flows.values()].sort((a, b) => Date.parse(b.began_at) - Date.parse(a.began_at));
     for (const flow of flows.splice(this.#room)) this.#flows.delete(flow.correlation_id);
     for (const id of this.#rows.keys()) if (!this.#flows.has(id)) this.#rows.delete(id);
-    arrange(this.#parts.list, flows.map((flow) => this.#row(flow)));
+    arrange(
+      this.#parts.list,
+      flows.map((flow) => this.#row(flow)),
+    );
     this.#parts.more.hidden = !this.#cursor;
     setText(this.#parts.empty, flows.length ? "" : this.#nothing());
     this.#parts.empty.hidden = flows.length > 0;
@@ -103,7 +107,13 @@ export class FlowList {
 
   #row(flow) {
     const known = this.#rows.get(flow.correlation_id);
-    const row = known ?? element("li", { class: "flow-row" }, element("a", { href: `/flow?id=${encodeURIComponent(flow.correlation_id)}` }));
+    const row =
+      known ??
+      element(
+        "li",
+        { class: "flow-row" },
+        element("a", { href: `/flow?id=${encodeURIComponent(flow.correlation_id)}` }),
+      );
     if (row.dataset.change !== String(flow.change)) fill(row, flow);
     this.#rows.set(flow.correlation_id, row);
     return row;
@@ -129,8 +139,14 @@ function fill(row, flow) {
     element("span", { class: "took" }, length(flow)),
     element("time", { datetime: flow.began_at }, age(flow.began_at)),
   );
-  const reasons = flow.overdue.map((step) => element("p", { class: "why" }, element("span", {}, sentence(step)),
-    inHospital(step) && element("a", { href: hospital(step.service, step.event_id) }, "See it in the hospital")));
+  const reasons = flow.overdue.map((step) =>
+    element(
+      "p",
+      { class: "why" },
+      element("span", {}, sentence(step)),
+      inHospital(step) && element("a", { href: hospital(step.service, step.event_id) }, "See it in the hospital"),
+    ),
+  );
   row.replaceChildren(row.firstChild, ...reasons);
 }
 

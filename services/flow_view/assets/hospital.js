@@ -47,9 +47,15 @@ function show({ messages, more, away }) {
   const unreachable = away.filter(({ problem }) => problem.status === 0);
   if (unreachable.length && unreachable.length === away.length && !messages.length) throw unreachable[0].problem;
   patients.show(messages, marked());
-  byId("away").replaceChildren(...away.map(({ service, problem }) => element("li", {}, `${service} can't show its messages: ${problem.message}.`)));
+  byId("away").replaceChildren(
+    ...away.map(({ service, problem }) => element("li", {}, `${service} can't show its messages: ${problem.message}.`)),
+  );
   const state = byId("state").value;
-  const nobody = away.length ? "Those that answer have none." : state ? `No message is ${state}.` : "Nobody is ill: every message was handled.";
+  const nobody = away.length
+    ? "Those that answer have none."
+    : state
+      ? `No message is ${state}.`
+      : "Nobody is ill: every message was handled.";
   setText(byId("nobody"), messages.length ? (more ? "Only the newest 500 of each service are shown." : "") : nobody);
   byId("nobody").hidden = messages.length > 0 && !more;
 }
@@ -61,7 +67,7 @@ function signOut(problem) {
   byId("ward").hidden = true;
   byId("operator").hidden = true;
   byId("sign-in").hidden = false;
-  const text = problem?.status === 401 ? "The token was refused." : problem?.message ?? "";
+  const text = problem?.status === 401 ? "The token was refused." : (problem?.message ?? "");
   setText(byId("sign-in-problem"), text);
   byId("operator-name").focus();
 }
@@ -98,7 +104,9 @@ async function start() {
     return void setTimeout(start, 2000);
   }
   showConnection(true);
-  get("/overview").then((overview) => serverTime(overview.now)).catch(() => {});
+  get("/overview")
+    .then((overview) => serverTime(overview.now))
+    .catch(() => {});
   byId("from").append(...services.map((name) => element("option", { value: name }, name)));
   const wanted = new URLSearchParams(location.search);
   if (!wanted.get("message") && services.includes(wanted.get("service"))) byId("from").value = wanted.get("service");

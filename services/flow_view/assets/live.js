@@ -3,7 +3,7 @@
 import { follow, get, showConnection } from "./api.js";
 import { element, setText } from "./dom.js";
 import { FlowList } from "./flowlist.js";
-import { list, number, serverTime } from "./format.js";
+import { number, serverTime } from "./format.js";
 import { ChoreographyMap } from "./map.js";
 import { service } from "./owners.js";
 import { RegisterForm } from "./register.js";
@@ -40,7 +40,10 @@ let summarised = -Infinity;
 function summarise({ last_minute: minute, states }) {
   if (performance.now() - summarised < SUMMARY_EVERY) return;
   summarised = performance.now();
-  setText(byId("summary"), `In the last minute ${minute.began} flows began and ${minute.done} were done. ${states.stuck} are stuck.`);
+  setText(
+    byId("summary"),
+    `In the last minute ${minute.began} flows began and ${minute.done} were done. ${states.stuck} are stuck.`,
+  );
 }
 
 async function overview() {
@@ -61,7 +64,9 @@ async function overview() {
 /** Who they are: what each does about the events of the others. */
 function introduce({ services, reactions }) {
   const parts = (name) => reactions.filter((reaction) => reaction.service === name).map((reaction) => reaction.what);
-  byId("dancers").replaceChildren(...services.map((name) => element("li", {}, service(name), ` ${list(parts(name), "or")}`)));
+  byId("dancers").replaceChildren(
+    ...services.map((name) => element("li", {}, service(name), ` ${parts(name).join(", or ")}`)),
+  );
 }
 
 async function drawMap() {

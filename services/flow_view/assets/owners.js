@@ -18,7 +18,11 @@ export function shape(owner) {
 
 /** The shape of a service beside its name. */
 export function mark(owner) {
-  return svg("svg", { class: "icon", viewBox: "-8 -8 16 16", width: 14, height: 14, "aria-hidden": "true" }, shape(owner));
+  return svg(
+    "svg",
+    { class: "icon", viewBox: "-8 -8 16 16", width: 14, height: 14, "aria-hidden": "true" },
+    shape(owner),
+  );
 }
 
 /** A service by its mark and name. */
@@ -35,7 +39,10 @@ const STATES = {
 
 /** A state as icon and word. */
 export function state(name) {
-  const icon = svg("svg", { class: "icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
-    svg("path", { d: STATES[name] ?? STATES.running }));
+  const icon = svg(
+    "svg",
+    { class: "icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    svg("path", { d: STATES[name] ?? STATES.running }),
+  );
   return element("span", { class: `state is-${name}` }, icon, name);
 }

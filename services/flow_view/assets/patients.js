@@ -16,7 +16,9 @@ export async function parked(services, state) {
   if (refused) throw refused.reason;
   const pages = answers.map(({ value }, index) => ({ service: services[index], ...value }));
   return {
-    messages: pages.flatMap((page) => (page.items ?? []).map((item) => ({ service: page.service, ...item }))).sort((a, b) => Date.parse(b.parked_at) - Date.parse(a.parked_at)),
+    messages: pages
+      .flatMap((page) => (page.items ?? []).map((item) => ({ service: page.service, ...item })))
+      .sort((a, b) => Date.parse(b.parked_at) - Date.parse(a.parked_at)),
     more: pages.some((page) => page.next_cursor),
     away: answers.flatMap(({ reason }, index) => (reason ? [{ service: services[index], problem: reason }] : [])),
   };
@@ -49,7 +51,9 @@ export class Patients {
   }
 
   #row(message) {
-    const row = this.#rows.get(key(message)) ?? element("li", {}, element("a", { href: hospital(message.service, message.event_id) }));
+    const row =
+      this.#rows.get(key(message)) ??
+      element("li", {}, element("a", { href: hospital(message.service, message.event_id) }));
     this.#rows.set(key(message), row);
     const content = JSON.stringify(message);
     if (row.dataset.content !== content) {
@@ -59,7 +63,8 @@ export class Patients {
         element("code", {}, message.event_type),
         element("span", { class: "where" }, "in ", service(message.service)),
         element("span", { class: "cause" }, message.reason.replaceAll("_", " "), message.edited ? ", corrected" : ""),
-        element("span", { class: "times" }));
+        element("span", { class: "times" }),
+      );
     }
     setText(row.querySelector(".times"), times(message));
     return row;
@@ -72,7 +77,9 @@ function key({ service: name, event_id: id }) {
 
 /** `3 attempts, parked 2 min ago, next attempt in 42 s`. */
 export function times(message) {
-  const attempts = message.attempts ? `${number(message.attempts)} ${message.attempts === 1 ? "attempt" : "attempts"}, ` : "";
+  const attempts = message.attempts
+    ? `${number(message.attempts)} ${message.attempts === 1 ? "attempt" : "attempts"}, `
+    : "";
   const next = message.state === "waiting" && message.next_attempt_at ? `, next ${until(message.next_attempt_at)}` : "";
   const since = age(message.parked_at);
   return `${attempts}parked ${since === "now" ? "just now" : `${since} ago`}${next}`;

@@ -1,14 +1,12 @@
 // One parked message: what is known of it, and what an operator can do about it.
 
-import { announce, copyable } from "./copy.js";
+import { announce } from "./copy.js";
 import { element } from "./dom.js";
-import { editor, pretty } from "./editor.js";
-import { dated, number } from "./format.js";
+import { editor } from "./editor.js";
 import { json } from "./api.js";
 import { ask } from "./operator.js";
 import { service } from "./owners.js";
-import { times } from "./patients.js";
-import { hospital } from "./stuck.js";
+import { sheet } from "./sheet.js";
 
 const LOOK_EVERY = 600;
 const LOOK_FOR = 15_000;
@@ -54,7 +52,10 @@ export class RecordView {
       if (chosen === this.#chosen && !this.#editor) this.#draw(record);
     } catch (problem) {
       if (problem.status === 401) return this.#events.refused(problem);
-      const text = problem.status === 404 ? `${chosen.service} keeps no such message (any more).` : `The message can't be shown: ${problem.message}.`;
+      const text =
+        problem.status === 404
+          ? `${chosen.service} keeps no such message (any more).`
+          : `The message can't be shown: ${problem.message}.`;
       if (chosen === this.#chosen && !this.#record) this.#home.replaceChildren(element("p", { class: "empty" }, text));
     }
   }
@@ -72,11 +73,15 @@ export class RecordView {
   #actions(record) {
     if (RESOLVED.includes(record.state)) return null;
     const behind = record.state === "behind";
-    const button = (key, text, click, more) => element("button", { type: "button", data: { key }, on: { click }, ...more }, text);
-    return element("p", { class: "actions" },
+    const button = (key, text, click, more) =>
+      element("button", { type: "button", data: { key }, on: { click }, ...more }, text);
+    return element(
+      "p",
+      { class: "actions" },
       !behind && button("retry", "Retry now", () => this.#retry(), { class: "primary" }),
       button("edit", "Correct it", () => this.#edit()),
-      button("discard", "Give it up…", () => this.#discard()));
+      button("discard", "Give it up…", () => this.#discard()),
+    );
   }
 
   async #do(doing, path, request) {
@@ -101,7 +106,8 @@ export class RecordView {
       await this.refresh();
       if (this.#editor) return;
       if (this.#record.state === "done") return this.#resolved("It is handled now: its flow goes on.");
-      if (this.#record.failures.length > before) return this.#resolved(`It failed again: ${this.#record.error || this.#record.reason}`);
+      if (this.#record.failures.length > before)
+        return this.#resolved(`It failed again: ${this.#record.error || this.#record.reason}`);
       await new Promise((again) => setTimeout(again, LOOK_EVERY));
     }
     if (chosen === this.#chosen) this.#say("Not tried yet: this page goes on looking.");
@@ -136,15 +142,21 @@ export class RecordView {
     const dialog = this.#dialog;
     const { reason } = dialog.querySelector("form").elements;
     reason.value = "";
-    dialog.querySelector("#discard-what").replaceChildren(element("code", {}, this.#record.event_type), " in ", service(this.#chosen.service));
+    dialog
+      .querySelector("#discard-what")
+      .replaceChildren(element("code", {}, this.#record.event_type), " in ", service(this.#chosen.service));
     dialog.returnValue = "cancel";
-    dialog.addEventListener("close", async () => {
-      if (dialog.returnValue !== "discard") return;
-      if (await this.#do("It is given up…", "/discard", json("POST", { reason: reason.value }))) {
-        this.#say("It is given up. What waited behind it goes on.");
-        await this.refresh();
-      }
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      async () => {
+        if (dialog.returnValue !== "discard") return;
+        if (await this.#do("It is given up…", "/discard", json("POST", { reason: reason.value }))) {
+          this.#say("It is given up. What waited behind it goes on.");
+          await this.refresh();
+        }
+      },
+      { once: true },
+    );
     dialog.showModal();
     reason.focus();
   }
@@ -154,44 +166,4 @@ export class RecordView {
     announce(text);
     if (this.#record && !this.#editor) this.#draw(this.#record);
   }
-}
-
-function sheet(name, record, said, actions) {
-  const flow = record.correlation_id ?? record.customer_id;
-  const facts = [
-    ["Reason", record.reason.replaceAll("_", " ")],
-    ["So far", times(record)],
-    ["Event", copyable("event's id", record.event_id)],
-    ["Customer", record.customer_id && copyable("customer's id", record.customer_id)],
-    ["Waits behind", record.waits_behind && element("a", { href: hospital(name, record.waits_behind) }, "an earlier message of this customer")],
-    ["Resolved", record.resolved_at && dated(record.resolved_at)],
-  ];
-  return [
-    element("a", { class: "back", href: "/hospital?" }, "All messages"),
-    element("header", {},
-      element("h2", {}, element("code", {}, record.event_type)),
-      element("p", {}, element("span", { class: `condition is-${record.state}` }, record.state), " in ", service(name)),
-      flow && element("p", { class: "to-flow" }, element("a", { href: `/flow?id=${encodeURIComponent(flow)}` }, "Open its flow"))),
-    element("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)))),
-    record.error && element("pre", { class: "error" }, record.error),
-    actions,
-    said && element("p", { class: "said" }, said),
-    element("div", { class: "event" },
-      element("h3", {}, record.original ? "The event, corrected" : "The event"),
-      element("pre", { tabindex: 0, "aria-label": "The event" }, pretty(record.event))),
-    record.original && element("details", {}, element("summary", {}, "As it was delivered"), element("pre", {}, pretty(record.original))),
-    history("Attempts that failed", record.failures.map((one) => [`${number(one.number)}.`, one.at, one.error || one.reason])),
-    history("What operators did", record.audit.map((one) => [one.operator, one.at, action(one)])),
-  ].filter(Boolean);
-}
-
-function action({ action: name, reason, before, after }) {
-  const change = before?.state && after?.state ? `: ${before.state} → ${after.state}` : "";
-  return `${name}${change}${reason ? ` (${reason})` : ""}`;
-}
-
-function history(title, lines) {
-  if (!lines.length) return null;
-  return element("section", { class: "history" }, element("h3", {}, title),
-    element("ol", {}, lines.map(([who, at, what]) => element("li", {}, element("span", { class: "who" }, who), element("time", { datetime: at }, dated(at)), element("span", { class: "did" }, what)))));
 }

@@ -6,7 +6,22 @@ import { duration } from "./format.js";
 import { state } from "./owners.js";
 import { tiny } from "./timeline.js";
 
-const NAMES = ["Ada", "Bela", "Carla", "Dino", "Emma", "Farid", "Greta", "Hugo", "Ines", "Juri", "Kaya", "Lior", "Mila", "Nuno"];
+const NAMES = [
+  "Ada",
+  "Bela",
+  "Carla",
+  "Dino",
+  "Emma",
+  "Farid",
+  "Greta",
+  "Hugo",
+  "Ines",
+  "Juri",
+  "Kaya",
+  "Lior",
+  "Mila",
+  "Nuno",
+];
 const STEPS = ["Arabesque", "Chasse", "Entrechat", "Fouette", "Glissade", "Jete", "Pirouette", "Releve", "Sissonne"];
 
 const pick = (words) => words[Math.floor(Math.random() * words.length)];
@@ -76,7 +91,8 @@ export class RegisterForm {
 
   #refused(problem) {
     this.#mine = null;
-    const errors = problem.status === 409 && !problem.errors.length ? [{ field: "email", detail: problem.message }] : problem.errors;
+    const errors =
+      problem.status === 409 && !problem.errors.length ? [{ field: "email", detail: problem.message }] : problem.errors;
     this.#show(errors);
     const text = errors.length ? "" : `Not registered: ${problem.message}`;
     this.#result.replaceChildren(element("span", { class: "problem" }, text));

@@ -33,12 +33,14 @@ export function lanes({ events, reactions, services }) {
 function standing({ events, reactions }) {
   const of = depths(reactions);
   const facts = events.map(({ name, owner }) => ({ key: name, name, lane: owner, column: of(name) }));
-  const ends = reactions.filter((reaction) => !reaction.publishes.length).map((reaction) => ({
-    key: `${reaction.service} ${reaction.what}`,
-    end: reaction.what,
-    lane: reaction.service,
-    column: 1 + Math.max(...reaction.to.map(of)),
-  }));
+  const ends = reactions
+    .filter((reaction) => !reaction.publishes.length)
+    .map((reaction) => ({
+      key: `${reaction.service} ${reaction.what}`,
+      end: reaction.what,
+      lane: reaction.service,
+      column: 1 + Math.max(...reaction.to.map(of)),
+    }));
   return [...facts, ...ends];
 }
 
@@ -46,11 +48,13 @@ function standing({ events, reactions }) {
 function order(all, { reactions }, names) {
   const height = (one) => names.indexOf(one.lane) + all.indexOf(one) / (2 * all.length);
   const mean = (keys) => keys.reduce((sum, key) => sum + height(all.find((one) => one.key === key)), 0) / keys.length;
-  const causes = (one) => reactions.filter((reaction) => reaction.publishes.includes(one.key)).flatMap((reaction) => reaction.to);
-  const effects = (one) => reactions.filter((reaction) => reaction.to.includes(one.key)).flatMap((reaction) => reaction.publishes);
+  const causes = (one) =>
+    reactions.filter((reaction) => reaction.publishes.includes(one.key)).flatMap((reaction) => reaction.to);
+  const effects = (one) =>
+    reactions.filter((reaction) => reaction.to.includes(one.key)).flatMap((reaction) => reaction.publishes);
   for (const neighbours of [causes, effects]) {
     const wanted = new Map(all.map((one) => [one.key, mean(neighbours(one))]));
-    all.sort((a, b) => (wanted.get(a.key) - wanted.get(b.key)) || 0);
+    all.sort((a, b) => wanted.get(a.key) - wanted.get(b.key) || 0);
   }
   return all;
 }
@@ -98,7 +102,8 @@ export function connect({ reactions }, places) {
       const { x, y } = places.get(cause);
       arrows.push({ cause, from: { x: x + PILL.width, y }, to: sign ? meeting : first, tip: !sign });
     }
-    if (sign) for (const end of ends) arrows.push({ cause: reaction.to, from: meeting, to: end, tip: true, after: sign });
+    if (sign)
+      for (const end of ends) arrows.push({ cause: reaction.to, from: meeting, to: end, tip: true, after: sign });
   }
   return { arrows, signs };
 }

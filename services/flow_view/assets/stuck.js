@@ -7,15 +7,17 @@ export function held(service, held) {
   if (!held) return "";
   const why = held.reason ? `: ${held.reason.replaceAll("_", " ")}` : "";
   const tried = held.attempts ? ` after ${held.attempts} ${held.attempts === 1 ? "attempt" : "attempts"}` : "";
-  return {
-    away: `${service} is away`,
-    waiting: `it keeps the message and tries again${why}`,
-    behind: "the message waits there behind an earlier one of this customer",
-    dead: `the message is dead there${tried}${why}`,
-    discarded: "an operator has given the message up",
-    handled: `${service} says that it has handled it`,
-    unknown: `${service} does not have the message`,
-  }[held.state] ?? "";
+  return (
+    {
+      away: `${service} is away`,
+      waiting: `it keeps the message and tries again${why}`,
+      behind: "the message waits there behind an earlier one of this customer",
+      dead: `the message is dead there${tried}${why}`,
+      discarded: "an operator has given the message up",
+      handled: `${service} says that it has handled it`,
+      unknown: `${service} does not have the message`,
+    }[held.state] ?? ""
+  );
 }
 
 /** Whether the hospital of the service has the message. */

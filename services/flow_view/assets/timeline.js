@@ -22,8 +22,13 @@ export function tiny(flow) {
     return place;
   });
   const furthest = flow.events.length > 1 ? end : EDGE;
-  return svg("svg", { class: "tiny", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, "aria-hidden": "true" },
-    line(EDGE, furthest, "past"), open && line(furthest, WIDTH - EDGE, `to-come is-${flow.state}`), marks);
+  return svg(
+    "svg",
+    { class: "tiny", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, "aria-hidden": "true" },
+    line(EDGE, furthest, "past"),
+    open && line(furthest, WIDTH - EDGE, `to-come is-${flow.state}`),
+    marks,
+  );
 }
 
 /** The same in words. */

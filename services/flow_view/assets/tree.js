@@ -12,34 +12,71 @@ const WORDS = { done: "done", open: "expected", overdue: "overdue", moot: "not n
 /** The tree of these nodes. */
 export function tree(nodes) {
   const types = new Map(flatten(nodes).map(({ node }) => [node.event_id, node.event_type]));
-  return element("ul", { class: "tree" }, nodes.map((node) => branch(node, types)));
+  return element(
+    "ul",
+    { class: "tree" },
+    nodes.map((node) => branch(node, types)),
+  );
 }
 
 function branch(node, types) {
-  const effects = node.effects.length ? element("ul", {}, node.effects.map((effect) => branch(effect, types))) : null;
+  const effects = node.effects.length
+    ? element(
+        "ul",
+        {},
+        node.effects.map((effect) => branch(effect, types)),
+      )
+    : null;
   return element("li", {}, node.missing ? unknown(node) : event(node, types), effects);
 }
 
 function unknown(node) {
-  return element("div", { class: "node missing" },
-    element("p", {}, element("strong", {}, "Not seen yet"), " — the cause of what follows. Services have no common order: it may still come."),
-    copyable("event's id", node.event_id, short(node.event_id)));
+  return element(
+    "div",
+    { class: "node missing" },
+    element(
+      "p",
+      {},
+      element("strong", {}, "Not seen yet"),
+      " — the cause of what follows. Services have no common order: it may still come.",
+    ),
+    copyable("event's id", node.event_id, short(node.event_id)),
+  );
 }
 
 function event(node, types) {
-  return element("div", { class: "node", id: node.event_id },
-    element("p", { class: "what" }, mark(node.owner), element("code", {}, node.event_type),
+  return element(
+    "div",
+    { class: "node", id: node.event_id },
+    element(
+      "p",
+      { class: "what" },
+      mark(node.owner),
+      element("code", {}, node.event_type),
       element("time", { datetime: node.recorded_at, title: exact(node.recorded_at) }, `+${duration(node.at_ms)}`),
-      element("span", { class: "by" }, "by ", service(node.owner))),
+      element("span", { class: "by" }, "by ", service(node.owner)),
+    ),
     copyable("event's id", node.event_id, short(node.event_id)),
-    node.steps.length ? element("ul", { class: "steps" }, node.steps.map((step) => stepOf(step, node, types))) : null);
+    node.steps.length
+      ? element(
+          "ul",
+          { class: "steps" },
+          node.steps.map((step) => stepOf(step, node, types)),
+        )
+      : null,
+  );
 }
 
 function stepOf(step, node, types) {
-  const link = inHospital(step) && element("a", { href: hospital(step.service, node.event_id) }, "See it in the hospital");
-  return element("li", { class: `step is-${step.state}` },
+  const link =
+    inHospital(step) && element("a", { href: hospital(step.service, node.event_id) }, "See it in the hospital");
+  return element(
+    "li",
+    { class: `step is-${step.state}` },
     element("span", { class: "badge" }, WORDS[step.state] ?? step.state),
-    element("span", { class: "text" }, service(step.service), ` ${step.what}`, detail(step, types)), link);
+    element("span", { class: "text" }, service(step.service), ` ${step.what}`, detail(step, types)),
+    link,
+  );
 }
 
 function detail(step, types) {

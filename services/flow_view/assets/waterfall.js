@@ -15,17 +15,27 @@ export function flatten(nodes, cause = null) {
 /** The timeline of a flow's detail. */
 export function waterfall(flow) {
   const seen = flatten(flow.tree).filter(({ node }) => !node.missing);
-  const missing = seen.flatMap(({ node }) => node.steps.filter((step) => ["open", "overdue"].includes(step.state)).map((step) => ({ step, node })));
+  const missing = seen.flatMap(({ node }) =>
+    node.steps.filter((step) => ["open", "overdue"].includes(step.state)).map((step) => ({ step, node })),
+  );
   const gates = new Set();
-  const once = missing.filter(({ step }) => !gates.has(step.service + step.what) && gates.add(step.service + step.what));
+  const once = missing.filter(
+    ({ step }) => !gates.has(step.service + step.what) && gates.add(step.service + step.what),
+  );
   const last = Math.max(1, ...seen.map(({ node }) => node.at_ms));
   const room = once.length ? 1 - TO_COME : 1;
   const at = (ms) => `${(ms / last) * room * 100}%`;
-  return element("div", { class: "waterfall" },
+  return element(
+    "div",
+    { class: "waterfall" },
     scale(last, at),
-    element("ol", {},
+    element(
+      "ol",
+      {},
       seen.map(({ node, cause }) => happened(node, cause, at)),
-      once.map(({ step, node }) => toCome(step, node, at))));
+      once.map(({ step, node }) => toCome(step, node, at)),
+    ),
+  );
 }
 
 function scale(last, at) {
@@ -39,11 +49,20 @@ function scale(last, at) {
 }
 
 function row(owner, name, bar, className = "") {
-  return element("li", { class: className }, element("span", { class: "label" }, mark(owner), element("code", {}, name)), element("div", { class: "track" }, bar));
+  return element(
+    "li",
+    { class: className },
+    element("span", { class: "label" }, mark(owner), element("code", {}, name)),
+    element("div", { class: "track" }, bar),
+  );
 }
 
 function bar(className, text, from, to) {
-  const node = element("span", { class: `bar ${className}`, tabindex: 0, role: "img", "aria-label": text }, element("span", { class: "tip" }, text));
+  const node = element(
+    "span",
+    { class: `bar ${className}`, tabindex: 0, role: "img", "aria-label": text },
+    element("span", { class: "tip" }, text),
+  );
   node.style.left = from;
   if (to) node.style.right = `calc(100% - ${to})`;
   return node;
@@ -52,7 +71,11 @@ function bar(className, text, from, to) {
 function happened(node, cause, at) {
   const known = cause && !cause.missing;
   const from = known ? Math.min(cause.at_ms, node.at_ms) : node.at_ms;
-  const after = known ? `, ${duration(node.at_ms - cause.at_ms)} after ${cause.event_type}` : cause ? ", its cause has not been seen yet" : "";
+  const after = known
+    ? `, ${duration(node.at_ms - cause.at_ms)} after ${cause.event_type}`
+    : cause
+      ? ", its cause has not been seen yet"
+      : "";
   const text = `${exact(node.recorded_at)}${after}`;
   const shown = bar(`of-${node.owner}`, `${node.event_type}: ${text}`, at(from), at(node.at_ms));
   shown.dataset.key = `bar ${node.event_id}`;
