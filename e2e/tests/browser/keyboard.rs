@@ -34,6 +34,8 @@ async fn somebody_is_registered_and_the_flow_opened() -> anyhow::Result<()> {
         tab_to(browser, "#register button.primary").await?;
         browser.press(ENTER).await?;
         browser.find("#registered .live", "done").await?;
+        let address = browser.find("#registered a", "open the flow").await?.property("href").await?;
+        browser.find(".flow-row[data-state=done]", &address[address.len() - 12..]).await?;
         // What came in meanwhile has not taken the focus.
         let focus = browser.run("return document.activeElement.textContent").await?;
         ensure!(focus == "Register", "the focus went to {focus}");
