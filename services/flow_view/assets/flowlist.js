@@ -11,6 +11,9 @@ import { tiny, told } from "./timeline.js";
 const MOST = 100;
 const PAGE = 30;
 const BEAT = 250;
+/** When so many have changed, nobody can read them: they are shown once in `CALM` ms only. */
+const MANY = 40;
+const CALM = 1000;
 
 /** The rows in `list`, `empty` for when there is none, `more` for older ones. */
 export class FlowList {
@@ -22,6 +25,7 @@ export class FlowList {
   #paused = false;
   #room = MOST;
   #loading = 0;
+  #flushed = 0;
   #parts;
 
   constructor(parts) {
@@ -78,6 +82,8 @@ export class FlowList {
 
   #flush() {
     if (this.#paused || !this.#arrived.size || document.hidden) return;
+    if (this.#arrived.size > MANY && performance.now() - this.#flushed < CALM) return;
+    this.#flushed = performance.now();
     for (const [id, flow] of this.#arrived) {
       const known = this.#flows.get(id);
       if (known && known.change > flow.change) continue;

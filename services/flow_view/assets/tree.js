@@ -85,6 +85,7 @@ function detail(step, types) {
   if (step.state === "moot") return `${needs}: there is nothing to do any more`;
   if (step.state === "done") return `${needs}: ${types.get(step.answered_by) ?? list(step.expects, "or")}`;
   const said = held(step.service, step.held);
-  const when = step.state === "overdue" ? `missing for ${age(step.due_at)}` : `expected until ${exact(step.due_at)}`;
+  const by = step.due_at ? `expected by ${exact(step.due_at)}` : "expected then";
+  const when = step.state === "overdue" ? `missing for ${age(step.due_at)}` : by;
   return `${needs}: ${list(step.expects, "or")} is ${when}${said ? `; ${said}` : ""}`;
 }

@@ -86,7 +86,8 @@ function happened(node, cause, at) {
 function toCome(step, node, at) {
   const overdue = step.state === "overdue";
   const expected = step.expects.join(" or ");
-  const text = `${expected}: ${overdue ? "overdue since" : "expected until"} ${exact(step.due_at)}`;
+  const due = step.due_at ? `${overdue ? "overdue since" : "expected by"} ${exact(step.due_at)}` : "not due yet";
+  const text = `${expected}: ${due}`;
   const shown = bar(`to-come late${overdue ? " overdue" : ""}`, text, at(node.at_ms), "100%");
   return row(step.service, expected, shown, overdue ? "overdue" : "open");
 }
