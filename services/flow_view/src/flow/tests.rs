@@ -111,6 +111,15 @@ fn what_was_handled_and_not_answered_is_overdue_all_the_same() {
 }
 
 #[test]
+fn an_event_that_answers_another_one_is_no_answer() {
+    let short = "customer_created@0
+        welcome_email_sent@40<customer_created
+        status_points_added@50<welcome_email_sent";
+    let flow = flow_at(20_000, short);
+    assert!(flow.overdue.iter().any(|overdue| overdue.expects == ["status_points_added"]), "{:?}", flow.overdue);
+}
+
+#[test]
 fn half_a_gate_waits_and_in_a_flow_that_failed_it_waits_for_nothing() {
     let half = "customer_created@0\nstatus_points_added@30<customer_created";
     assert_eq!(flow_at(20_000, half).state, State::Running);

@@ -70,6 +70,7 @@ async fn a_service_is_not_asked_again_at_once() {
     port.say(&created, "waiting");
     for _ in 0..3 {
         stage.inquiry.round().await.unwrap();
+        stage.pass(1).await;
     }
     assert_eq!(port.asked.lock().unwrap().len(), 1);
 }
