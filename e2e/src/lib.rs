@@ -8,9 +8,9 @@
 //!   jaeger  ◄── OTLP ───────────────┘
 //! ```
 //!
-//! Two suites stand on it. `tests/fleet.rs` asks a running fleet, wherever it runs, what it promises its users.
-//! `tests/faults.rs` owns a fleet of real processes and breaks it. Neither knows what a service is made of: this crate
-//! does not depend on `shared`.
+//! Three suites stand on it. `tests/fleet.rs` asks a running fleet, wherever it runs, what it promises its users, and
+//! `tests/browser.rs` looks at its pages. `tests/faults.rs` owns a fleet of real processes and breaks it. None of them knows
+//! what a service is made of: this crate does not depend on `shared`.
 
 pub mod admin;
 pub mod api;

@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use e2e::{admin::Admin, database::Database, eventually::eventually};
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use super::{
@@ -11,12 +12,29 @@ use super::{
     environment::{api, page, token},
 };
 
+/// Whoever kills the view has it alone.
+static VIEW: RwLock<()> = RwLock::const_new(());
+
 /// Gives `test` a browser that is gone afterwards, however it ends. Then the console must have been silent, but for lines
 /// that have one of `expected` in them: the browser notes each answer with an error status there.
 pub async fn with_browser(
     expected: &[&str],
     test: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let _others = VIEW.read().await;
+    stage(expected, test).await
+}
+
+/// [`with_browser`], while no other test looks at the view.
+pub async fn alone_with_browser(
+    expected: &[&str],
+    test: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let _nobody = VIEW.write().await;
+    stage(expected, test).await
+}
+
+async fn stage(expected: &[&str], test: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let chromium = Chromium::start().await?;
     let browser = Browser::open(&chromium).await?;
     browser.emulate(1280, 900, "light").await?;

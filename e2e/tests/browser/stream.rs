@@ -4,12 +4,12 @@ use anyhow::ensure;
 
 use super::{
     environment::{api, kill, page},
-    stage::with_browser,
+    stage::alone_with_browser,
 };
 
 #[tokio::test]
 async fn the_live_page_survives_a_restart_of_the_view() -> anyhow::Result<()> {
-    with_browser(&["ERR_", "503"], async |browser| {
+    alone_with_browser(&["ERR_", "503"], async |browser| {
         let api = api()?;
         browser.visit(&page("/")?).await?;
         browser.find("#map .service-card", "ready").await?;
