@@ -14,7 +14,6 @@ mod faults;
 mod findings;
 mod fleet;
 mod hands;
-mod processes;
 mod progress;
 mod proxy;
 mod report;

@@ -3,9 +3,8 @@
 use std::{ffi::OsStr, fs, path::PathBuf, process::Stdio};
 
 use anyhow::{Context, bail, ensure};
+use e2e::processes::Processes;
 use tokio::process::Command;
-
-use super::processes::Processes;
 
 /// Whoever can reach the processes of a fleet.
 #[derive(Clone, Debug)]
@@ -44,10 +43,7 @@ impl Hands {
     /// SIGKILL, and it stays down until [`Hands::release`].
     pub async fn hold(&self, service: &str) -> anyhow::Result<()> {
         match self {
-            Self::Native { processes, .. } => {
-                fs::write(hold_file(processes, service), "")?;
-                processes.end(service, "KILL").await.map(drop)
-            }
+            Self::Native { processes, .. } => processes.hold(service, "KILL").await,
             Self::Compose => compose("kill", service).await,
         }
     }
@@ -55,17 +51,17 @@ impl Hands {
     /// It may come back.
     pub async fn release(&self, service: &str) -> anyhow::Result<()> {
         match self {
-            Self::Native { processes, .. } => remove(hold_file(processes, service)),
+            Self::Native { processes, .. } => processes.release(service),
             Self::Compose => compose("start", service).await,
         }
     }
 
     /// Other settings (`NAME=value`) from the next start on, or none any more.
     pub fn change_settings(&self, service: &str, settings: Option<&str>) -> anyhow::Result<()> {
-        let file = self.processes()?.file(&format!("{service}.override"));
+        let (processes, file) = (self.processes()?, format!("{service}.override"));
         match settings {
-            Some(settings) => Ok(fs::write(file, format!("{settings}\n"))?),
-            None => remove(file),
+            Some(settings) => Ok(fs::write(processes.file(&file), format!("{settings}\n"))?),
+            None => processes.forget(&file),
         }
     }
 
@@ -123,15 +119,4 @@ async fn run(mut command: Command) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{program} {} failed: {said}", name.join(" "));
     Ok(())
-}
-
-fn hold_file(processes: &Processes, service: &str) -> PathBuf {
-    processes.file(&format!("{service}.hold"))
-}
-
-fn remove(file: PathBuf) -> anyhow::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }

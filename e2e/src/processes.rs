@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -43,6 +44,25 @@ impl Processes {
         let (id, began) = record.trim().split_once('\n')?;
         let process = Process { id: id.parse().ok()?, began: began.to_owned() };
         process.runs().then_some(process)
+    }
+
+    /// Sends `signal` to the process of `name`, and keeps it down until [`Processes::release`].
+    pub async fn hold(&self, name: &str, signal: &str) -> anyhow::Result<()> {
+        fs::write(self.file(&hold_file(name)), "")?;
+        self.end(name, signal).await.map(drop)
+    }
+
+    /// The supervisor may start it again.
+    pub fn release(&self, name: &str) -> anyhow::Result<()> {
+        self.forget(&hold_file(name))
+    }
+
+    /// Removes a file beside the records, if it is there.
+    pub fn forget(&self, file: &str) -> anyhow::Result<()> {
+        match fs::remove_file(self.file(file)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Sends `signal` to the process of `name`, waits for its end, and gives what it was.
@@ -95,6 +115,11 @@ impl Process {
         ensure!(status.success(), "process {} could not be sent SIG{signal}", self.id);
         Ok(())
     }
+}
+
+/// While it is there, the supervisor leaves the service alone.
+fn hold_file(name: &str) -> String {
+    format!("{name}.hold")
 }
 
 fn environment(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
