@@ -8,19 +8,23 @@
 //!   jaeger  ◄── OTLP ───────────────┘
 //! ```
 //!
-//! Three suites stand on it. `tests/fleet.rs` asks a running fleet, wherever it runs, what it promises its users, and
-//! `tests/browser.rs` looks at its pages. `tests/faults.rs` owns a fleet of real processes and breaks it. None of them knows
-//! what a service is made of: this crate does not depend on `shared`.
+//! Four suites stand on it. `tests/fleet.rs` asks a running fleet, wherever it runs, what it promises its users;
+//! `tests/browser.rs` looks at its pages, and `tests/monitoring.rs` asks whether what dashboards and alerts show of it is
+//! there, and true. `tests/faults.rs` owns a fleet of real processes and breaks it. None of them knows what a service is
+//! made of: this crate does not depend on `shared`.
 
 pub mod admin;
 pub mod api;
 pub mod broker;
+pub mod dashboards;
 pub mod database;
 pub mod effects;
 pub mod eventually;
 pub mod load;
 pub mod logs;
 pub mod mailbox;
+pub mod processes;
+pub mod prometheus;
 
 /// The three services.
 pub const SERVICES: [&str; 3] = ["customer", "email", "loyalty"];

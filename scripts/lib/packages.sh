@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Finds the programs of Postgres, RabbitMQ and Chromium, and installs Debian's packages if they are missing.
+# Finds the programs of Postgres, RabbitMQ, Chromium and Prometheus, and installs Debian's packages if they are missing.
 # shellcheck disable=SC2030,SC2031 # $saved lives in the subshell of install_packages, and its helpers run there
 
 # The folder of the newest Postgres, or of the version that made the data.
@@ -28,7 +28,7 @@ folder_of() {
   program=$(type -P "$1") && dirname "$(realpath "$program")"
 }
 
-# need_programs postgres|rabbitmq|chromium...
+# need_programs postgres|rabbitmq|chromium|prometheus...
 need_programs() {
   local server packages=()
   for server; do
@@ -36,6 +36,7 @@ need_programs() {
       postgres) postgres_bin >/dev/null 2>&1 || packages+=(postgresql) ;;
       rabbitmq) rabbitmq_bin >/dev/null 2>&1 || packages+=(rabbitmq-server) ;;
       chromium) [[ -n $(type -P chromium) && -n $(type -P chromedriver) ]] || packages+=(chromium chromium-driver) ;;
+      prometheus) [[ -n $(type -P prometheus) && -n $(type -P promtool) ]] || packages+=(prometheus) ;;
     esac
   done
   ((${#packages[@]})) || return 0

@@ -222,6 +222,21 @@ mod tests {
         }
     }
 
+    /// From the beginning of a flow, with each step at its latest.
+    fn allowed(event: EventType) -> Duration {
+        let answers = REACTIONS.iter().filter(|reaction| reaction.publishes.contains(&event));
+        let latest = |reaction: &Reaction| reaction.to.iter().map(|cause| allowed(*cause)).max().unwrap_or_default();
+        answers.map(|reaction| latest(reaction) + reaction.within).max().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_alert_about_slow_flows_allows_what_is_declared() {
+        let rules = include_str!("../../scripts/lib/monitoring/alerts.yml");
+        let (_, rule) = rules.split_once("alert: FlowSlow\n").expect("the rule");
+        let query = rule.lines().find(|line| line.contains("customer_onboarded")).expect("its query");
+        assert!(query.ends_with(&format!(" > {}", allowed(ONBOARDED).as_secs())), "{query}");
+    }
+
     #[test]
     fn every_event_but_the_first_answers_another() {
         let answers: Vec<_> = REACTIONS.iter().flat_map(|reaction| reaction.publishes).collect();
