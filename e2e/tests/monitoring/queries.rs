@@ -75,7 +75,7 @@ async fn ask(prometheus: &Prometheus, queries: &[Query]) -> anyhow::Result<()> {
     for query in queries {
         let rest = deadline.saturating_duration_since(Instant::now());
         if let Err(error) = within(rest, "it has data", || has_data(prometheus, query)).await {
-            failures.push(format!("{}: {}\n  {:#}", query.place, query.expr, error));
+            failures.push(format!("{}: {}\n  {}", query.place, query.expr, error.root_cause()));
         }
     }
     ensure!(failures.is_empty(), "{} of {} queries:\n{}", failures.len(), queries.len(), failures.join("\n"));
