@@ -16,6 +16,7 @@ mod suite {
     mod metrics;
     mod outbox;
     mod parked;
+    mod receipts;
     mod replay;
     mod republish;
     mod retention;
