@@ -10,6 +10,9 @@ use tokio::time::Instant;
 
 use super::environment::Stage;
 
+/// What somebody reads who was told.
+const PAGE: &str = include_str!("../../../docs/monitoring.md");
+
 #[tokio::test]
 async fn every_query_of_every_dashboard_has_data() -> anyhow::Result<()> {
     let stage = Stage::enter().await?;
@@ -29,6 +32,7 @@ async fn every_query_of_every_alert_rule_has_data() -> anyhow::Result<()> {
     let mut queries = Vec::new();
     for rule in stage.prometheus.rules().await? {
         ensure!(rule.health != "err", "{rule:?}");
+        ensure!(PAGE.contains(&format!("\n| `{}` | ", rule.name)), "docs/monitoring.md does not tell of {}", rule.name);
         let expr =
             compared(&rule.query).with_context(|| format!("no query that is compared with a number: {rule:?}"))?;
         queries.push(Query { place: format!("alert rule {}", rule.name), expr });
