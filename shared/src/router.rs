@@ -183,6 +183,8 @@ impl Router {
         health: Health,
         settings: RouterSettings,
     ) -> Self {
+        // Here and not when it runs: until then the service must not look ready.
+        health.set("router", Condition::Down("not connected to the broker yet".into()));
         let dispatcher = Dispatcher::new(database.clone(), handlers, &settings);
         Self { database, topology, subscriber, dispatcher, health, settings }
     }
@@ -190,7 +192,6 @@ impl Router {
     /// Receives until `shutdown`, whatever happens to the broker and the database; then finishes the running batch,
     /// acknowledges it and closes the channel.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        self.health.set("router", Condition::Down("not connected to the broker yet".into()));
         while let Err(error) = self.session(&shutdown).await {
             self.subscriber.close().await;
             self.database.metrics.broker.subscriber.is(false, self.subscriber.reconnects());

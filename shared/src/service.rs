@@ -160,6 +160,7 @@ fn start(
     shutdown: &CancellationToken,
 ) -> Tasks {
     let health = Health::default();
+    health.set("tables", Condition::Down("not up to date yet".into()));
     let mut launch = Launch { tasks: Tasks::new(), created: CancellationToken::new(), shutdown: shutdown.clone() };
     if let Some(faults) = config.inject_faults {
         warn!(?faults, "faults are injected: handlings fail or take longer on purpose");
@@ -263,7 +264,6 @@ struct Tables {
 impl Tables {
     /// Brings the schema up to date, however long the database is away. Then stays until `shutdown`.
     async fn create(self, shutdown: CancellationToken) {
-        self.health.set("tables", Condition::Down("not up to date yet".into()));
         while let Err(error) = self.database.migrate(self.migrations).await {
             if self.health.set("tables", Condition::Down("the migrations failed or the database is away".into())) {
                 warn!(reason = format!("{error:#}"), "can't bring the tables up to date: trying again until it works");

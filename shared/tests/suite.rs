@@ -9,6 +9,7 @@ mod suite {
     mod dead_letters;
     mod desk;
     mod edit;
+    mod health;
     mod history;
     mod hospital;
     mod inbox;

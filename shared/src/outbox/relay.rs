@@ -71,12 +71,13 @@ pub struct Relay {
 impl Relay {
     /// A relay from `database` to `publisher`.
     pub fn new(database: Database, publisher: Box<dyn Publisher>, health: Health) -> Self {
+        // Here and not when it runs: until then the service must not look ready.
+        health.set("relay", Condition::Down("not connected to the broker yet".into()));
         Self { database, publisher, health, alone: 0, blocked: false }
     }
 
     /// Publishes until `shutdown`, whatever happens to the database and the broker. A turn that has begun is finished.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        self.health.set("relay", Condition::Down("not connected to the broker yet".into()));
         while !shutdown.is_cancelled() {
             let rest = match self.turn().await {
                 Ok(turn) if turn.published > 0 => continue,
