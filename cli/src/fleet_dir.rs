@@ -33,6 +33,16 @@ impl FleetDir {
         Ok(self.settings()?.and_then(|mut settings| settings.remove(name)))
     }
 
+    /// Where something is, without a slash at the end: as `given`, else as the fleet's folder says under `name`, else at
+    /// `default`. An empty word gives nothing.
+    pub fn url(&self, given: Option<&str>, name: &str, default: &str) -> anyhow::Result<String> {
+        let url = match given.filter(|url| !url.is_empty()) {
+            Some(url) => url.to_owned(),
+            None => self.setting(name)?.unwrap_or_else(|| default.to_owned()),
+        };
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
     /// Everything in the fleet's `env`; `None` if no fleet runs here.
     pub fn settings(&self) -> anyhow::Result<Option<HashMap<String, String>>> {
         let path = self.fleet_dir.join("env");

@@ -30,12 +30,8 @@ pub struct FlowView {
 impl FlowViewArgs {
     /// Ready to ask.
     pub fn open(&self) -> anyhow::Result<FlowView> {
-        let given = self.flow_view_url.clone().filter(|url| !url.is_empty());
-        let url = match given {
-            Some(url) => url,
-            None => self.fleet.setting("FLOW_VIEW_URL")?.unwrap_or_else(|| "http://127.0.0.1:8088".into()),
-        };
-        Ok(FlowView { client: http::client()?, url: url.trim_end_matches('/').to_owned() })
+        let url = self.fleet.url(self.flow_view_url.as_deref(), "FLOW_VIEW_URL", "http://127.0.0.1:8088")?;
+        Ok(FlowView { client: http::client()?, url })
     }
 }
 

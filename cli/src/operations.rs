@@ -35,11 +35,7 @@ impl Service {
     /// Where its operations port is: by the environment, else by the fleet's folder, else where it listens by default.
     pub fn operations_url(self, fleet: &FleetDir) -> anyhow::Result<String> {
         let name = format!("{}_OPS_URL", self.name().to_uppercase());
-        let url = match std::env::var(&name).ok().filter(|url| !url.is_empty()) {
-            Some(url) => url,
-            None => fleet.setting(&name)?.unwrap_or_else(|| self.default_url().to_owned()),
-        };
-        Ok(url.trim_end_matches('/').to_owned())
+        fleet.url(std::env::var(&name).ok().as_deref(), &name, self.default_url())
     }
 
     /// Where its operations port listens unless somebody says otherwise.

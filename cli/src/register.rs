@@ -70,12 +70,8 @@ pub fn register(args: RegisterArgs) -> anyhow::Result<()> {
 }
 
 fn customers_url(args: &RegisterArgs) -> anyhow::Result<Url> {
-    let base = match args.url.as_ref().filter(|url| !url.is_empty()) {
-        Some(url) => url.clone(),
-        None => args.fleet.setting("CUSTOMER_URL")?.unwrap_or_else(|| DEFAULT_URL.to_owned()),
-    };
-    let url = format!("{}/customers", base.trim_end_matches('/'));
-    url.parse().with_context(|| format!("{base} is no URL"))
+    let base = args.fleet.url(args.url.as_deref(), "CUSTOMER_URL", DEFAULT_URL)?;
+    format!("{base}/customers").parse().with_context(|| format!("{base} is no URL"))
 }
 
 /// Unique: the random end of a UUIDv7.
