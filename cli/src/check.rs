@@ -7,7 +7,10 @@ use std::{
 
 use clap::Args;
 use flow_view::{
-    flow::{State, tree::FlowDetail},
+    flow::{
+        State,
+        tree::{FlowDetail, Step},
+    },
     http::flows::Tally,
 };
 use jiff::Timestamp;
@@ -18,8 +21,7 @@ use tokio::time::sleep;
 use crate::{
     flow_view::{FlowView, FlowViewArgs},
     follow::seconds,
-    http, out,
-    steps::{self, Missing},
+    http, out, steps,
 };
 
 /// How many incomplete flows of one state are named.
@@ -61,7 +63,7 @@ struct Report {
 struct Incomplete {
     correlation_id: uuid::Uuid,
     state: State,
-    missing: Vec<Missing>,
+    missing: Vec<Step>,
     problems: Vec<String>,
 }
 
@@ -140,7 +142,7 @@ impl Report {
 
 impl Incomplete {
     fn render(&self, now: Timestamp) -> String {
-        let missing = self.missing.iter().map(|missing| missing.in_words(now));
+        let missing = self.missing.iter().map(|step| steps::in_words(step, now));
         let what: Vec<_> = missing.chain(self.problems.iter().cloned()).collect();
         format!(
             "{:<7}  {}  {}",

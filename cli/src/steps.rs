@@ -6,46 +6,25 @@ use flow_view::flow::{
     tree::{FlowDetail, Node, Step},
 };
 use jiff::{Timestamp, Unit};
-use serde::Serialize;
-
-/// A step that is not there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Missing {
-    /// Who should do it.
-    pub service: String,
-    pub what: String,
-    /// One of these events would be the answer.
-    pub expects: Vec<String>,
-    pub due_at: Option<Timestamp>,
-    /// What the service says.
-    pub held: Option<Held>,
-}
 
 /// Every step of the flow that is not there, in the order of its tree. A gate that waits for one of them is not named.
-pub fn missing(detail: &FlowDetail) -> Vec<Missing> {
+pub fn missing(detail: &FlowDetail) -> Vec<Step> {
     let steps = detail.tree.iter().flat_map(all).flat_map(|node| &node.steps);
     let is_missing = |step: &&Step| matches!(step.state, StepState::Open | StepState::Overdue) && step.due_at.is_some();
-    steps.filter(is_missing).map(Missing::of).collect()
+    steps.filter(is_missing).cloned().collect()
 }
 
 /// `node` and all below it.
-pub fn all(node: &Node) -> Vec<&Node> {
+fn all(node: &Node) -> Vec<&Node> {
     std::iter::once(node).chain(node.effects.iter().flat_map(all)).collect()
 }
 
-impl Missing {
-    pub fn of(step: &Step) -> Self {
-        let Step { service, what, expects, due_at, held, .. } = step.clone();
-        Self { service, what, expects, due_at, held }
-    }
-
-    /// Who should do what, since when or until when, and what that service says.
-    pub fn in_words(&self, now: Timestamp) -> String {
-        let Self { service, what, .. } = self;
-        let expects = if self.expects.is_empty() { String::new() } else { format!(" ({})", self.expects.join(" or ")) };
-        let said = self.held.as_ref().map(|held| format!("; {}", said(held))).unwrap_or_default();
-        format!("{service}: {what}{expects}, {}{said}", due(self.due_at, now))
-    }
+/// Who should do what, since when or until when, and what that service says.
+pub fn in_words(step: &Step, now: Timestamp) -> String {
+    let Step { service, what, .. } = step;
+    let expects = if step.expects.is_empty() { String::new() } else { format!(" ({})", step.expects.join(" or ")) };
+    let said = step.held.as_ref().map(|held| format!("; {}", said(held))).unwrap_or_default();
+    format!("{service}: {what}{expects}, {}{said}", due(step.due_at, now))
 }
 
 fn due(due_at: Option<Timestamp>, now: Timestamp) -> String {
@@ -81,9 +60,12 @@ mod tests {
         let due_at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         let held =
             Held { state: "dead".into(), reason: Some("undecodable".into()), attempts: Some(1), asked_at: due_at };
-        let mut missing = Missing {
+        let mut step = Step {
             service: "loyalty".into(),
             what: "books the joining points".into(),
+            to: vec!["customer_created".into()],
+            state: StepState::Overdue,
+            answered_by: None,
             expects: vec!["status_points_added".into()],
             due_at: Some(due_at),
             held: Some(held),
@@ -91,9 +73,9 @@ mod tests {
         let late = "2026-11-21T12:00:12Z".parse().unwrap();
         let expected = "loyalty: books the joining points (status_points_added), overdue for 12 s; \
                         it holds the message as dead (undecodable, 1 attempt)";
-        assert_eq!(missing.in_words(late), expected);
-        missing.held = None;
+        assert_eq!(in_words(&step, late), expected);
+        step.held = None;
         let early = "2026-11-21T11:59:55Z".parse().unwrap();
-        assert_eq!(missing.in_words(early), "loyalty: books the joining points (status_points_added), due in 5 s");
+        assert_eq!(in_words(&step, early), "loyalty: books the joining points (status_points_added), due in 5 s");
     }
 }

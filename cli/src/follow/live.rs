@@ -21,7 +21,7 @@ use crate::{
     flow_view::{FlowView, FlowViewArgs},
     http, out,
     screen::Screen,
-    steps::Missing,
+    steps::in_words,
 };
 
 /// Between two looks.
@@ -133,8 +133,8 @@ fn event(node: &Node, paint: Paint) -> String {
 fn note(step: &Step, now: Timestamp, paint: Paint) -> Option<String> {
     match step.state {
         StepState::Done => None,
-        StepState::Open => Some(paint.yellow(&format!("… {}", Missing::of(step).in_words(now)))),
-        StepState::Overdue => Some(paint.red(&format!("✗ {}", Missing::of(step).in_words(now)))),
+        StepState::Open => Some(paint.yellow(&format!("… {}", in_words(step, now)))),
+        StepState::Overdue => Some(paint.red(&format!("✗ {}", in_words(step, now)))),
         StepState::Moot => Some(paint.dim(&format!("{}: nothing to do any more", step.service))),
         StepState::Unseen => Some(paint.dim(&format!("{}: {}", step.service, step.what))),
     }
