@@ -7,10 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{
-        DefaultBodyLimit, FromRequestParts, Path, Query, Request, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{DefaultBodyLimit, FromRequestParts, Path, Request, State, rejection::JsonRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -105,11 +102,6 @@ impl<S: Sync> FromRequestParts<S> for Operator {
         }
         Ok(Self(name.to_owned()))
     }
-}
-
-/// A query, or a problem that says what is wrong with it.
-fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    query.map(|Query(query)| query).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))
 }
 
 /// A body, or a problem that says what is wrong with it.

@@ -1,6 +1,7 @@
 //! Errors of the HTTP APIs: problem details for HTTP APIs (RFC 9457), naming every bad field at once.
 
 use axum::{
+    extract::rejection::QueryRejection,
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -73,6 +74,13 @@ impl Problem {
     pub fn internal(class: &'static str) -> Self {
         error!(class, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side")
+    }
+}
+
+/// A query that can't be understood: 400.
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, rejection.body_text())
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Admin, counted, message_id, readable, understood};
+use super::{Admin, counted, message_id, readable};
 use crate::{
     parked::{
         audit::Operator,
@@ -101,7 +101,7 @@ pub(super) async fn list(
     State(hospital): State<Hospital>,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Listing { state, event_type, customer_id, cursor, limit } = understood(query)?;
+    let Query(Listing { state, event_type, customer_id, cursor, limit }) = query?;
     let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     // One more than a page shows whether there is another.
     let filter = storable(Filter { state, event_type, customer_id })?;
@@ -144,7 +144,8 @@ pub(super) async fn retry_all(
     operator: Operator,
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let retried = hospital.retry_all(&storable(understood(query)?)?, &operator).await?;
+    let Query(filter) = query?;
+    let retried = hospital.retry_all(&storable(filter)?, &operator).await?;
     Ok((StatusCode::ACCEPTED, counted("retried", retried)))
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn receipts(
     State(database): State<Database>,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Receipts>, Problem> {
-    let Query(Asked { ids }) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let Query(Asked { ids }) = query?;
     let ids: Result<Vec<Uuid>, _> = ids.split(',').map(str::parse).collect();
     let wrong = || Problem::new(StatusCode::BAD_REQUEST, "ids are 1 to 100 UUIDs, separated by commas");
     let ids = ids.ok().filter(|ids| ids.len() <= MAX_IDS).ok_or_else(wrong)?;

@@ -91,7 +91,7 @@ pub async fn list(
     State(view): State<View>,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(Listing { state, since, cursor, limit }) = query.map_err(|error| bad(&error.body_text()))?;
+    let Query(Listing { state, since, cursor, limit }) = query?;
     let since = beginning(since.as_deref(), &view)?;
     let after = cursor.map_or(Some(After::NEWEST), |text| After::parse(&text));
     let after = after.ok_or_else(|| bad("cursor is the next_cursor of a page"))?;
@@ -131,7 +131,7 @@ pub async fn count(
     State(view): State<View>,
     query: Result<Query<Counting>, QueryRejection>,
 ) -> Result<Json<Tally>, Problem> {
-    let Query(Counting { since }) = query.map_err(|error| bad(&error.body_text()))?;
+    let Query(Counting { since }) = query?;
     let since = beginning(since.as_deref(), &view)?;
     let counts = flows::tally(&view.database.pool, since).await?;
     let of = |state: flow::State| counts.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count);
