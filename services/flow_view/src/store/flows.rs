@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use sqlx::{PgConnection, PgPool, query, query_scalar, types::Json};
+use sqlx::{PgConnection, PgPool, query, query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
 use crate::flow::{Evaluated, Flow, State};
@@ -32,27 +32,26 @@ pub struct After {
 
 /// Locks flows of which something is new; those that somebody else has just locked are left for later.
 pub async fn lock_dirty(sql: &mut PgConnection, limit: i64) -> Result<Vec<Stale>, sqlx::Error> {
-    let rows = query!(
-        r#"SELECT correlation_id, summary AS "summary: Json<Flow>" FROM flows WHERE dirty LIMIT $1
-           FOR UPDATE SKIP LOCKED"#,
+    query_as!(
+        Stale,
+        r#"SELECT correlation_id, summary AS "known: Json<Flow>" FROM flows WHERE dirty LIMIT $1 FOR UPDATE SKIP LOCKED"#,
         limit,
     )
     .fetch_all(sql)
-    .await?;
-    Ok(rows.into_iter().map(|row| Stale { correlation_id: row.correlation_id, known: row.summary }).collect())
+    .await
 }
 
 /// Locks flows in which a step is due by `now`.
 pub async fn lock_due(sql: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Stale>, sqlx::Error> {
-    let rows = query!(
-        r#"SELECT correlation_id, summary AS "summary: Json<Flow>" FROM flows WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+    query_as!(
+        Stale,
+        r#"SELECT correlation_id, summary AS "known: Json<Flow>" FROM flows WHERE due_at <= $1 ORDER BY due_at LIMIT $2
            FOR UPDATE SKIP LOCKED"#,
         SqlTimestamp::from(now) as _,
         limit,
     )
     .fetch_all(sql)
-    .await?;
-    Ok(rows.into_iter().map(|row| Stale { correlation_id: row.correlation_id, known: row.summary }).collect())
+    .await
 }
 
 /// Keeps what the flows amount to. Each that has changed gets a number, in the order of commits: whoever has seen one
