@@ -14,8 +14,8 @@ use flow_view::{
     http::flows::Tally,
 };
 use jiff::Timestamp;
+use messaging::clock::Clock;
 use serde::Serialize;
-use shared::clock::Clock;
 use tokio::time::sleep;
 
 use crate::{

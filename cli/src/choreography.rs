@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use shared::choreography;
+use contracts::choreography;
 
 use crate::out;
 
@@ -64,8 +64,10 @@ pub fn choreography(args: &ChoreographyArgs) -> anyhow::Result<ExitCode> {
 mod tests {
     use std::{fs, path::PathBuf, sync::Arc};
 
+    use contracts::events;
     use email::EmailConfig;
-    use shared::{event::EventType, events, handler::Handlers};
+    use event::EventType;
+    use messaging::handler::Handlers;
 
     use super::*;
     use crate::operations::Service;

@@ -5,11 +5,8 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use email::EmailConfig;
-use shared::{
-    clock::Clock,
-    database::Database,
-    metrics::{Declaration, Kind},
-};
+use messaging::{clock::Clock, database::Database};
+use metrics::{Declaration, Kind};
 
 use crate::{http, out};
 
@@ -46,7 +43,10 @@ fn declared() -> anyhow::Result<Vec<Declared>> {
         customer::service(&of_customer);
         email::service(&of_email, &config)?;
         loyalty::service(&of_loyalty);
-        flow_view::metrics::register(&of_flow_view.metrics.registry);
+        flow_view::metrics::register(&of_flow_view);
+        for database in [&of_customer, &of_email, &of_loyalty, &of_flow_view] {
+            service::http::measure::register(&database.metrics.registry);
+        }
         Ok(merge(&[of_customer, of_email, of_loyalty, of_flow_view]))
     })
 }
@@ -124,7 +124,8 @@ mod tests {
         for Declared { metric, .. } in &declared {
             known.insert(metric.name);
         }
-        for event in [shared::events::customer::ALL, shared::events::email::ALL, shared::events::loyalty::ALL] {
+        for event in [contracts::events::customer::ALL, contracts::events::email::ALL, contracts::events::loyalty::ALL]
+        {
             known.extend(event.iter().map(|event| event.name));
         }
         let mut names = 0;

@@ -80,9 +80,9 @@ struct FilterArgs {
     /// Only of this event type.
     #[arg(long)]
     event_type: Option<String>,
-    /// Only of this customer.
+    /// Only about this subject (a customer's id).
     #[arg(long)]
-    customer_id: Option<Uuid>,
+    subject: Option<Uuid>,
 }
 
 /// One message, or all of some.
@@ -111,7 +111,7 @@ impl FilterArgs {
         let all = [
             ("state", state),
             ("event_type", self.event_type.clone()),
-            ("customer_id", self.customer_id.map(|id| id.to_string())),
+            ("subject", self.subject.map(|id| id.to_string())),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }

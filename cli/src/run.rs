@@ -3,12 +3,11 @@
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use shared::{
+use messaging::{
     bus::{Bus, memory::MemoryBus, rabbitmq::RabbitMq},
-    config::CommonConfig,
     database::Database,
-    service::{self, Service},
 };
+use service::{self, Service, config::CommonConfig};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

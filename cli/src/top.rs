@@ -14,10 +14,10 @@ mod look;
 mod text;
 mod view;
 
-use crate::follow::paint::Paint;
 use look::{Look, Services};
-
 use view::View;
+
+use crate::follow::paint::Paint;
 
 /// Show what the services do just now: rates and times of the last interval, from their /metrics.
 ///

@@ -34,7 +34,7 @@ pub struct Hop {
     pub correlation_id: Uuid,
     pub causation_id: Option<Uuid>,
     pub transaction_id: String,
-    pub customer_id: Uuid,
+    pub subject: Uuid,
     pub trace_id: Option<String>,
     pub span_id: Option<String>,
 }
@@ -90,8 +90,7 @@ impl Logs {
     /// All hops.
     pub fn hops(&self) -> anyhow::Result<Vec<Hop>> {
         let lines = self.lines()?.into_iter();
-        let hops =
-            lines.filter(|line| HOPS.iter().any(|hop| line["message"] == *hop) && !line["customer_id"].is_null());
+        let hops = lines.filter(|line| HOPS.iter().any(|hop| line["message"] == *hop) && !line["subject"].is_null());
         hops.map(|line| Ok(serde_json::from_value(line)?)).collect()
     }
 

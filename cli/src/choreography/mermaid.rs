@@ -5,10 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use shared::{
-    choreography::{FACTS, Fact, REACTIONS, Reaction},
-    event::EventType,
-};
+use contracts::choreography::{FACTS, Fact, REACTIONS, Reaction};
+use event::EventType;
 
 /// The flowchart, with the end of its last line.
 pub fn flowchart() -> String {

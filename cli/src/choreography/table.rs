@@ -1,9 +1,7 @@
 //! The choreography as a table in Markdown, one line per event.
 
-use shared::{
-    choreography::{FACTS, Fact, REACTIONS, Reaction},
-    event::EventType,
-};
+use contracts::choreography::{FACTS, Fact, REACTIONS, Reaction};
+use event::EventType;
 
 /// The table, with the end of its last line.
 pub fn table() -> String {

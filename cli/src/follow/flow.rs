@@ -18,7 +18,7 @@ pub struct Flow {
     pub correlation_id: Uuid,
     /// One, unless something broke the trace.
     pub trace_ids: Vec<String>,
-    pub customer_ids: Vec<Uuid>,
+    pub subjects: Vec<Uuid>,
     /// When the first event was made, during the request.
     pub began_at: Timestamp,
     #[serde(flatten)]
@@ -33,11 +33,11 @@ impl Flow {
         let began_at = began_at(correlation_id, hops);
         let events = tree::grow(correlation_id, began_at, hops);
         let trace_ids: BTreeSet<_> = hops.iter().filter_map(|hop| hop.trace_id).collect();
-        let customer_ids: BTreeSet<_> = hops.iter().filter_map(|hop| hop.customer_id).collect();
+        let subjects: BTreeSet<_> = hops.iter().filter_map(|hop| hop.subject).collect();
         Self {
             correlation_id,
             trace_ids: trace_ids.iter().map(|id| id.simple().to_string()).collect(),
-            customer_ids: customer_ids.into_iter().collect(),
+            subjects: subjects.into_iter().collect(),
             began_at,
             outcome: Outcome::of(&events),
             events,

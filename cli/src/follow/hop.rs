@@ -1,8 +1,8 @@
 //! A hop: one of the log lines that say what a service did with an event.
 
+use contracts::choreography::OBSERVERS;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::choreography::OBSERVERS;
 use uuid::Uuid;
 
 /// What a service did.
@@ -62,7 +62,7 @@ pub struct Hop {
     correlation_id: Option<Uuid>,
     pub causation_id: Option<Uuid>,
     pub transaction_id: Option<String>,
-    pub customer_id: Option<Uuid>,
+    pub subject: Option<Uuid>,
     pub trace_id: Option<Uuid>,
     /// Why it is parked or dead.
     pub reason: Option<String>,

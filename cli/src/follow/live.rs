@@ -13,7 +13,7 @@ use flow_view::flow::{
     tree::{FlowDetail, Node, Step},
 };
 use jiff::Timestamp;
-use shared::clock::Clock;
+use messaging::clock::Clock;
 use tokio::time::sleep;
 
 use super::paint::Paint;

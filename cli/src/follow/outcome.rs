@@ -1,7 +1,7 @@
 //! How a flow stands: what stops it, what is still to come, or how it ended.
 
+use contracts::choreography;
 use serde::Serialize;
-use shared::choreography;
 
 use super::{
     hop::Step,

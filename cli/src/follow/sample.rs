@@ -30,7 +30,7 @@ pub fn line(short: &str) -> String {
     let mut json = serde_json::json!({
         "timestamp": began + SignedDuration::from_millis(ms), "level": "INFO", "service": service,
         "message": format!("event {message}"), "event_id": id(event), "event_type": event, "correlation_id": FLOW,
-        "transaction_id": format!("{FLOW}.{}", id(event)), "customer_id": CUSTOMER, "trace_id": TRACE,
+        "transaction_id": format!("{FLOW}.{}", id(event)), "subject": CUSTOMER, "trace_id": TRACE,
     });
     let mut word = next();
     if word == Some("<") {

@@ -25,7 +25,7 @@ pub fn render(flow: &Flow, paint: Paint) -> String {
 
 fn header(flow: &Flow, paint: Paint) -> Vec<String> {
     let join = |ids: Vec<String>| if ids.is_empty() { "not in the logs".to_owned() } else { ids.join(", ") };
-    let customers = flow.customer_ids.iter().map(ToString::to_string).collect();
+    let customers = flow.subjects.iter().map(ToString::to_string).collect();
     let entries = [
         ("correlation id", flow.correlation_id.to_string()),
         ("trace id", join(flow.trace_ids.clone())),

@@ -245,7 +245,7 @@ mod tests {
     fn an_undecodable_message_belongs_to_the_event_whose_id_it_bears() {
         let known = line("30 loyalty dead customer_created undecodable 1");
         let mut line: serde_json::Value = serde_json::from_str(&known).unwrap();
-        for name in ["correlation_id", "customer_id", "transaction_id", "trace_id"] {
+        for name in ["correlation_id", "subject", "transaction_id", "trace_id"] {
             line.as_object_mut().unwrap().remove(name);
         }
         let hop = Hop::parse(line.to_string().as_bytes()).unwrap();

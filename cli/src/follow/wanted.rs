@@ -13,7 +13,7 @@ pub struct Wanted(Uuid);
 impl Wanted {
     /// Whether `hop` belongs to a flow that is wanted.
     pub fn matches(self, hop: &Hop) -> bool {
-        let ids = [Some(hop.event_id), Some(hop.correlation_id()), hop.customer_id, hop.trace_id];
+        let ids = [Some(hop.event_id), Some(hop.correlation_id()), hop.subject, hop.trace_id];
         ids.contains(&Some(self.0))
     }
 }

@@ -1,9 +1,9 @@
 //! `fleet parked discard`.
 
 use clap::Args;
+use messaging::parked::hospital::Summary;
 use reqwest::Method;
 use serde_json::json;
-use shared::parked::hospital::Summary;
 
 use super::{
     NOTHING, SelectionArgs,

@@ -1,9 +1,9 @@
 //! What the services' hospitals are asked, and what they answer.
 
 use anyhow::{Context, bail};
+use messaging::parked::hospital::{Record, Summary};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use shared::parked::hospital::{Record, Summary};
 use uuid::Uuid;
 
 use super::FilterArgs;

@@ -3,7 +3,7 @@
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets::NOTHING as BARE};
 use jiff::{SignedDuration, Timestamp};
-use shared::parked::hospital::Summary;
+use messaging::parked::hospital::Summary;
 
 use super::{
     FilterArgs,
@@ -47,11 +47,11 @@ fn table(all: &[Kept<Summary>]) -> Table {
     let mut table = Table::new();
     // Ids are there to be copied: never cut or wrapped.
     table.load_style(BARE).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["SERVICE", "STATE", "EVENT", "REASON", "TRIES", "AGE", "NEXT TRY", "EVENT ID", "CUSTOMER"]);
+    table.set_header(["SERVICE", "STATE", "EVENT", "REASON", "TRIES", "AGE", "NEXT TRY", "EVENT ID", "SUBJECT"]);
     let now = now();
     for Kept { service, what: summary } in all {
         let next = summary.next_attempt_at.map_or_else(|| "-".to_owned(), |at| relative(at, now));
-        let customer = summary.customer_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let subject = summary.subject.map_or_else(|| "-".to_owned(), |id| id.to_string());
         table.add_row([
             service.name().to_owned(),
             summary.state.to_string(),
@@ -61,7 +61,7 @@ fn table(all: &[Kept<Summary>]) -> Table {
             short(now.duration_since(summary.parked_at)),
             next,
             summary.event_id.to_string(),
-            customer,
+            subject,
         ]);
     }
     table

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use messaging::parked::hospital::{Record, State};
 use reqwest::Method;
 use serde::Deserialize;
-use shared::parked::hospital::{Record, State};
 use uuid::Uuid;
 
 use super::{

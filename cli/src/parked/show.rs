@@ -1,11 +1,11 @@
 //! `fleet parked show`.
 
 use clap::Args;
-use serde_json::Value;
-use shared::parked::{
+use messaging::{
     audit::Entry,
-    hospital::{Attempt, Record},
+    parked::hospital::{Attempt, Record},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -48,7 +48,7 @@ fn render(Kept { service, what: record }: &Kept<Record>) -> anyhow::Result<Strin
         line("service", service.name()),
         line("state", summary.state.as_str()),
         line("event", &format!("{} {}", summary.event_type, summary.event_id)),
-        line("customer", &or_none(summary.customer_id)),
+        line("subject", &or_none(summary.subject)),
         line("correlation id", &or_none(record.correlation_id)),
         line("trace id", &or_none(record.trace_id.as_deref())),
         line("parked", &summary.parked_at.to_string()),

@@ -5,8 +5,12 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use email::EmailConfig;
 use flow_view::FlowViewConfig;
+use messaging::middleware::Faults;
 use secrecy::SecretString;
-use shared::{config::CommonConfig, middleware::Faults, retention::Retention, telemetry::TelemetryConfig};
+use service::{
+    config::{CommonConfig, RetentionConfig},
+    telemetry::TelemetryConfig,
+};
 
 /// What carries the events from one service to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -135,7 +139,7 @@ struct Every {
     #[arg(long, env)]
     mute_catch_up: bool,
     #[command(flatten)]
-    retention: Retention,
+    retention: RetentionConfig,
     /// For drills only: handlings that fail or take longer, as in `fail=0.2,delay=50ms,always=0.05`. A share of all
     /// handlings fails, every handling takes so much longer, all handlings of a share of the customers fail.
     #[arg(long, env, value_name = "FAULTS")]

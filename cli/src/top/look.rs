@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use metrics::scrape::Scrape;
 use reqwest::Client;
-use shared::metrics::scrape::Scrape;
 use tokio::task::JoinSet;
 
 use crate::{fleet_dir::FleetDir, http, operations::Service};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use metrics::scrape::{Buckets, Scrape};
 use serde::Serialize;
-use shared::metrics::scrape::{Buckets, Scrape};
 
 use super::look::Look;
 use crate::operations::Service;

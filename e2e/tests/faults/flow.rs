@@ -113,7 +113,7 @@ fn ensure_traced(hops: &[Hop], trace_id: &str, customer_id: Uuid) -> anyhow::Res
     for hop in hops {
         ensure!(hop.trace_id.as_deref() == Some(trace_id), "in another trace: {hop:?}");
         ensure!(hop.span_id.as_ref().is_some_and(|id| id.len() == 16), "no span: {hop:?}");
-        ensure!(hop.customer_id == customer_id, "of another customer: {hop:?}");
+        ensure!(hop.subject == customer_id, "of another customer: {hop:?}");
         let is_first = hop.event_type == "customer_created";
         ensure!(hop.causation_id.is_none() == is_first, "what caused it? {hop:?}");
     }

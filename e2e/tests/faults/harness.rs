@@ -19,7 +19,6 @@ use e2e::{
     logs::Logs,
     mailbox::Mailbox,
 };
-
 use uuid::Uuid;
 
 use super::{

@@ -58,7 +58,7 @@ async fn the_logs_tell_a_whole_flow_and_nobody_s_name_or_address() -> anyhow::Re
     let registration = send(api.registering(&email, &name)).await?.registration(&email)?;
     for hop in logs.until_flow(registration.event_id, &ONBOARDED).await? {
         ensure!(hop.trace_id.as_deref() == Some(&registration.trace_id), "{hop:?}");
-        ensure!(hop.customer_id == registration.customer_id, "{hop:?}");
+        ensure!(hop.subject == registration.customer_id, "{hop:?}");
         let flow = format!("{}.", registration.event_id);
         ensure!(
             hop.transaction_id.strip_prefix(&flow).is_some_and(|local| local.parse::<uuid::Uuid>().is_ok()),

@@ -5,13 +5,15 @@
 
 use std::{
     process::{Child, Command, Stdio},
-    sync::Arc,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use messaging::testing;
 use serde_json::json;
-use shared::testing;
 
 const CLIENTS: u64 = 16;
 const SECONDS: u64 = 5;
@@ -93,7 +95,7 @@ impl Service {
     }
 
     /// Until the relay has published everything.
-    async fn drain(&self, database: &shared::database::Database) {
+    async fn drain(&self, database: &messaging::database::Database) {
         let waiting = "SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)";
         while sqlx::query_scalar(waiting).fetch_one(&database.pool).await.unwrap() {
             tokio::time::sleep(Duration::from_millis(100)).await;

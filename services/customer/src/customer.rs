@@ -2,9 +2,12 @@
 
 use std::str::FromStr;
 
+use contracts::{
+    CustomerId,
+    events::{customer::DeactivationReason, email::FailureReason},
+};
 use email_address::{EmailAddress as Syntax, Options};
 use jiff::Timestamp;
-use shared::events::{CustomerId, customer::DeactivationReason, email::FailureReason};
 use thiserror::Error;
 
 /// An address that a mail can be sent to: RFC 5321, ASCII, with a domain.

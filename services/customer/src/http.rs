@@ -7,14 +7,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use contracts::CustomerId;
 use jiff::Timestamp;
+use messaging::database::Database;
 use serde::{Deserialize, Serialize};
-use shared::{
-    database::Database,
-    events::CustomerId,
-    problem::{Problem, fields::Fields},
-    telemetry,
-};
+use service::problem::{Problem, fields::Fields};
 use tracing::{Instrument, Span};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
@@ -127,7 +124,7 @@ async fn post_customer(
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let registration = Registration::parse(fields)?;
-    let trace_id = telemetry::trace_id(&Span::current());
+    let trace_id = event::trace_id(&Span::current());
     // A task of its own: axum drops a handler whose client hangs up, and a transaction is not to be dropped half-way.
     let work = async move { register(&database, registration, key, trace_id).await };
     let accepted = tokio::spawn(work.in_current_span()).await.map_err(|_| Problem::internal("panicked"))??;

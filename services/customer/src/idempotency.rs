@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
+use contracts::CustomerId;
 use jiff::SignedDuration;
+use messaging::{database::Database, unit_of_work::UnitOfWork};
+use service::{Task, problem::Problem};
 use sha2::{Digest, Sha256};
-use shared::{database::Database, events::CustomerId, problem::Problem, service::Task, unit_of_work::UnitOfWork};
 use uuid::Uuid;
 
 use crate::{customer::Customer, store};

@@ -6,16 +6,13 @@
 //! | `welcome_email_sent`, `status_points_added` ([`onboarding`]) | `customer_onboarded`, when both have come |
 //! | `welcome_email_failed` ([`onboarding`]) | `customer_deactivated` |
 
-use shared::{
-    database::Database,
-    events::{
-        self,
-        email::{WelcomeEmailFailed, WelcomeEmailSent},
-        loyalty::StatusPointsAdded,
-    },
-    handler::Handlers,
-    service::Service,
+use contracts::events::{
+    self,
+    email::{WelcomeEmailFailed, WelcomeEmailSent},
+    loyalty::StatusPointsAdded,
 };
+use messaging::{database::Database, handler::Handlers};
+use service::Service;
 use sqlx::migrate::Migrator;
 
 pub mod customer;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::{config::NoSettings, service};
+use service::{self, config::NoSettings};
 
 fn main() -> ExitCode {
     service::main(customer::NAME, "127.0.0.1:8080", "127.0.0.1:9080", |database, _: &NoSettings| {

@@ -1,16 +1,14 @@
 //! The gate: what the other services' facts mean for a customer.
 
-use shared::{
+use contracts::{
+    CustomerId,
     events::{
-        CustomerId,
         customer::{CustomerDeactivated, CustomerOnboarded, DeactivationReason},
         email::{WelcomeEmailFailed, WelcomeEmailSent},
         loyalty::StatusPointsAdded,
     },
-    failure::HandlerError,
-    handler::Handler,
-    unit_of_work::UnitOfWork,
 };
+use messaging::{failure::HandlerError, handler::Handler, unit_of_work::UnitOfWork};
 
 use crate::{
     customer::{Decision, Fact},

@@ -1,11 +1,9 @@
 //! A registration: one customer, one `customer_created`, one commit.
 
 use axum::http::StatusCode;
-use shared::{
-    database::Database,
-    events::{CustomerId, Personal, customer::CustomerCreated},
-    problem::{Problem, fields::Fields},
-};
+use contracts::{CustomerId, Personal, events::customer::CustomerCreated};
+use messaging::database::Database;
+use service::problem::{Problem, fields::Fields};
 use uuid::Uuid;
 
 use crate::{

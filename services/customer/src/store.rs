@@ -1,8 +1,9 @@
 //! The SQL of this service.
 
+use contracts::CustomerId;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use shared::{database::Database, events::CustomerId};
+use messaging::database::Database;
 use sqlx::{PgConnection, query};
 
 use crate::{

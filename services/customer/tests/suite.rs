@@ -7,21 +7,24 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use shared::{
-    bus::memory::MemoryBus,
-    database::Database,
-    event::Event,
+use contracts::{
+    CustomerId,
     events::{
-        self, CustomerId,
+        self,
         customer::{CustomerDeactivated, CustomerOnboarded},
         email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSent},
         loyalty::StatusPointsAdded,
     },
+};
+use event::Event;
+use jiff::Timestamp;
+use messaging::{
+    bus::memory::MemoryBus,
+    database::Database,
     handler::Handlers,
     testing::{self, Actor, settle},
 };
+use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
 use tower::ServiceExt;
 use uuid::Uuid;

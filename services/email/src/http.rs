@@ -5,13 +5,11 @@ use axum::{
     extract::{Query, State},
     routing::get,
 };
+use contracts::CustomerId;
 use jiff::Timestamp;
+use messaging::database::Database;
 use serde::{Deserialize, Serialize};
-use shared::{
-    database::Database,
-    events::CustomerId,
-    problem::{FieldProblem, Problem},
-};
+use service::problem::{FieldProblem, Problem};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 

@@ -10,17 +10,14 @@
 use std::sync::Arc;
 
 use clap::Args;
-use lettre::message::Mailbox;
-use secrecy::SecretString;
-use shared::{
-    database::Database,
-    events::{
-        self,
-        customer::{CustomerCreated, CustomerDeactivated},
-    },
-    handler::Handlers,
-    service::{Service, Task},
+use contracts::events::{
+    self,
+    customer::{CustomerCreated, CustomerDeactivated},
 };
+use lettre::message::Mailbox;
+use messaging::{database::Database, handler::Handlers};
+use secrecy::SecretString;
+use service::{Service, Task};
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 
@@ -68,7 +65,7 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
     let smtp = Smtp::new(&config.smtp_url)?;
     let queued = Arc::<Notify>::default();
     let (http, openapi) = http::api(database.clone());
-    let metrics = MailMetrics::register(&database.metrics.registry);
+    let metrics = MailMetrics::register(database);
     let sender = |_| -> (&'static str, Task) {
         let mailer = Mailer::Smtp(Box::new(smtp.clone()));
         let sender = Sender::new(database.clone(), mailer, config.mail_from.clone(), queued.clone(), metrics.clone());

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::service;
+use service::{self};
 
 fn main() -> ExitCode {
     service::main(email::NAME, "127.0.0.1:8081", "127.0.0.1:9081", email::service)

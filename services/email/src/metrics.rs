@@ -1,6 +1,7 @@
 //! What this service counts besides what all do: mails.
 
-use shared::metrics::{By, Counter, Registry};
+use messaging::database::Database;
+use metrics::{By, Counter};
 
 use crate::store;
 
@@ -15,8 +16,9 @@ pub struct MailMetrics {
 
 impl MailMetrics {
     /// Counts in `registry`, and has the queue sampled.
-    pub fn register(registry: &Registry) -> Self {
-        sample_queue(registry);
+    pub fn register(database: &Database) -> Self {
+        let registry = &database.metrics.registry;
+        sample_queue(database);
         let retried = registry.counters(
             "mail_retried_total",
             ["reason"],
@@ -35,17 +37,19 @@ impl MailMetrics {
     }
 }
 
-fn sample_queue(registry: &Registry) {
+fn sample_queue(database: &Database) {
+    let (registry, pool, clock) = (&database.metrics.registry, database.pool.clone(), database.clock.clone());
     let messages = registry.gauge("mail_queue_messages", "Mails that are queued or on their way; sampled");
     let help = "How long ago the oldest of them was queued, 0 if there is none; sampled";
     let oldest = registry.gauge("mail_queue_oldest_seconds", help);
-    registry.sample(move |database| {
+    registry.sample(move || {
         let (messages, oldest) = (messages.clone(), oldest.clone());
+        let (pool, clock) = (pool.clone(), clock.clone());
         async move {
-            let (mails, since) = store::queue_depth(&database).await?;
+            let (mails, since) = store::queue_depth(&pool).await?;
             messages.set_count(mails);
-            oldest.set_age(since, database.clock.now());
-            Ok(())
+            oldest.set_age(since, clock.now());
+            Ok::<_, sqlx::Error>(())
         }
     });
 }

@@ -3,15 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use contracts::events::email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSent};
+use event::TraceContext;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
-use shared::{
-    database::Database,
-    events::email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSent},
-    failure,
-    telemetry::TraceContext,
-    unit_of_work::UnitOfWork,
-};
+use messaging::{database::Database, failure, unit_of_work::UnitOfWork};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
@@ -143,7 +139,7 @@ impl Sender {
 }
 
 /// Too large or not JSON: neither can happen to these two.
-fn publish<E: shared::event::Event>(tx: &mut UnitOfWork, event: &E) -> Result<(), sqlx::Error> {
+fn publish<E: ::event::Event>(tx: &mut UnitOfWork, event: &E) -> Result<(), sqlx::Error> {
     tx.publish(event).map(drop).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 

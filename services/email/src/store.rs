@@ -1,14 +1,11 @@
 //! The SQL of this service.
 
+use contracts::{CustomerId, events::customer::CustomerCreated};
+use event::{EventMeta, TraceContext};
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use shared::{
-    database::Database,
-    event::EventMeta,
-    events::{CustomerId, customer::CustomerCreated},
-    telemetry::TraceContext,
-};
-use sqlx::{PgConnection, query};
+use messaging::database::Database;
+use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 
 /// A mail to be queued.
@@ -122,7 +119,7 @@ pub async fn lease(database: &Database, lease_until: Timestamp) -> Result<Option
         cause: EventMeta {
             id: row.event_id,
             event_type: row.event_type,
-            customer_id: CustomerId(row.customer_id),
+            subject: row.customer_id,
             correlation_id: row.correlation_id,
             causation_id: None,
         },
@@ -168,9 +165,9 @@ pub async fn postpone(database: &Database, mail: &Leased, next: Timestamp, reply
 }
 
 /// How many mails are queued, and since when the oldest is.
-pub async fn queue_depth(database: &Database) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
+pub async fn queue_depth(pool: &PgPool) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
     let row = query!(r#"SELECT count(*) AS "mails!", min(created_at) AS oldest FROM mails WHERE state = 'queued'"#)
-        .fetch_one(&database.pool)
+        .fetch_one(pool)
         .await?;
     Ok((row.mails, row.oldest.map(SqlTimestamp::to_jiff)))
 }

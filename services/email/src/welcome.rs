@@ -3,14 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use contracts::events::customer::{CustomerCreated, CustomerDeactivated};
+use event::TraceContext;
 use jiff::SignedDuration;
-use shared::{
-    events::customer::{CustomerCreated, CustomerDeactivated},
-    failure::HandlerError,
-    handler::Handler,
-    telemetry::TraceContext,
-    unit_of_work::UnitOfWork,
-};
+use messaging::{failure::HandlerError, handler::Handler, unit_of_work::UnitOfWork};
 use tokio::sync::Notify;
 use tracing::Span;
 use uuid::Uuid;

@@ -4,27 +4,31 @@
 
 use std::sync::Arc;
 
+use contracts::{
+    CustomerId, Personal,
+    events::{
+        self,
+        customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
+    },
+};
 use email::{
     EmailConfig,
     mailer::{Mailer, Script, Verdict},
     metrics::MailMetrics,
     sender::Sender,
 };
+use event::Event;
 use jiff::SignedDuration;
-use shared::{
+use messaging::{
     bus::memory::MemoryBus,
     database::Database,
-    event::Event,
-    events::{
-        self, CustomerId, Personal,
-        customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
-    },
     handler::Handlers,
     health::Health,
     history::replay::Plan,
-    metrics::{sampler::Sampler, scrape::Scrape},
+    metrics::sampler::Sampler,
     testing::{self, Actor, settle},
 };
+use metrics::scrape::Scrape;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +67,7 @@ impl Stage {
 
     fn sender(&self, script: &Script) -> Sender {
         let mailer = Mailer::Scripted(script.clone());
-        let metrics = MailMetrics::register(&self.database.metrics.registry);
+        let metrics = MailMetrics::register(&self.database);
         Sender::new(self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default(), metrics)
     }
 

@@ -10,12 +10,12 @@ import { hospital } from "./stuck.js";
 
 /** The parts of the sheet: of `record` in the service `name`, with what was `said` last and what can be done. */
 export function sheet(name, record, said, actions) {
-  const flow = record.correlation_id ?? record.customer_id;
+  const flow = record.correlation_id ?? record.subject;
   const facts = [
     ["Reason", record.reason.replaceAll("_", " ")],
     ["So far", times(record)],
     ["Event", copyable("event's id", record.event_id)],
-    ["Customer", record.customer_id && copyable("customer's id", record.customer_id)],
+    ["Customer", record.subject && copyable("customer's id", record.subject)],
     [
       "Waits behind",
       record.waits_behind &&

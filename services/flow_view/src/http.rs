@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, routing::get};
-use shared::{
-    choreography::{self, Declaration},
-    database::Database,
-};
+use contracts::choreography::{self, Declaration};
+use messaging::database::Database;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;

@@ -2,11 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use shared::{
-    database::Database,
-    failure::Failure,
-    inbox::receipts::{MAX_IDS, Receipt},
-};
+use messaging::{database::Database, failure::Failure};
+use service::receipts::{MAX_IDS, Receipt};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use shared::{choreography, database::Database, handler::Handlers, service::Service};
+use contracts::choreography;
+use messaging::{database::Database, handler::Handlers};
+use service::Service;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +41,7 @@ pub fn handlers() -> Handlers {
 
 /// The service on `database`.
 pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<Service> {
-    metrics::register(&database.metrics.registry);
+    metrics::register(database);
     let neighbours = Neighbours::new(config)?;
     let (change, changed) = watch::channel(0);
     let projector = Projector::new(database.clone(), change);

@@ -1,11 +1,13 @@
 //! What this service measures beside what all do.
 
-use shared::{choreography, metrics::Registry};
+use contracts::choreography;
+use messaging::database::Database;
 
 use crate::{flow::State, store::flows};
 
 /// Has incomplete flows sampled.
-pub fn register(registry: &Registry) {
+pub fn register(database: &Database) {
+    let (registry, pool) = (&database.metrics.registry, database.pool.clone());
     let incomplete = registry.gauges(
         "flows_incomplete",
         ["state"],
@@ -16,18 +18,18 @@ pub fn register(registry: &Registry) {
         ["service"],
         "Steps of stuck flows that are overdue, by the service that should have done them; sampled",
     );
-    registry.sample(move |database| {
-        let (incomplete, overdue) = (incomplete.clone(), overdue.clone());
+    registry.sample(move || {
+        let (incomplete, overdue, pool) = (incomplete.clone(), overdue.clone(), pool.clone());
         async move {
-            let states = flows::incomplete(&database.pool).await?;
+            let states = flows::incomplete(&pool).await?;
             for state in [State::Running, State::Stuck].map(State::as_str) {
                 incomplete.of([state]).set_count(count_of(&states, state));
             }
-            let steps = flows::overdue_steps(&database.pool).await?;
+            let steps = flows::overdue_steps(&pool).await?;
             for service in choreography::services().into_iter().chain([crate::NAME]) {
                 overdue.of([service]).set_count(count_of(&steps, service));
             }
-            Ok(())
+            Ok::<_, sqlx::Error>(())
         }
     });
 }

@@ -7,14 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
+use contracts::choreography;
+use metrics::scrape::Scrape;
 use reqwest::{Client, redirect::Policy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::{
-    choreography,
-    inbox::receipts::{Receipt, Receipts},
-    metrics::scrape::Scrape,
-};
+use service::receipts::{Receipt, Receipts};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa::ToSchema;

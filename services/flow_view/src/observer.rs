@@ -1,6 +1,7 @@
 //! Writes down what it sees: who an event is and when it was, never what it says.
 
-use shared::{event::Envelope, failure::HandlerError, handler::Observer, unit_of_work::UnitOfWork};
+use event::Envelope;
+use messaging::{failure::HandlerError, handler::Observer, unit_of_work::UnitOfWork};
 
 use crate::store;
 

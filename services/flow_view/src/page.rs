@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use shared::problem::Problem;
+use service::problem::Problem;
 
 /// Nothing but our own files, nothing inline, and no page may frame ours: a name that holds markup stays text, and if it
 /// did not, it could do nothing.

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use shared::{database::Database, failure::Failure};
+use messaging::{database::Database, failure::Failure};
 use sqlx::types::Json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

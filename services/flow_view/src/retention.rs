@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use shared::{database::Database, failure::Failure};
+use messaging::{database::Database, failure::Failure};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 

@@ -1,8 +1,9 @@
 //! The SQL of this service: what is seen, what services say. Flows are in `store/flows.rs`.
 
+use event::Envelope;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use shared::{event::Envelope, inbox::receipts::Receipt};
+use service::receipts::Receipt;
 use sqlx::{PgConnection, PgPool, query, query_scalar};
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ pub async fn see(sql: &mut PgConnection, event: &Envelope, seen_at: Timestamp) -
         event.id,
         event.event_type,
         event.source.trim_start_matches('/'),
-        event.subject.0,
+        event.subject,
         event.correlation_id,
         event.causation_id,
         event.trace.trace_id(),

@@ -5,14 +5,17 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-use shared::{
+use contracts::{
+    CustomerId, Personal,
+    events::{self, customer::CustomerCreated},
+};
+use messaging::{
     bus::rabbitmq::RabbitMq,
-    events::{self, CustomerId, Personal, customer::CustomerCreated},
     handler::Handlers,
-    router::MAX_BATCH,
+    message::MAX_BATCH,
     testing::{self, Actor},
 };
+use secrecy::SecretString;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 

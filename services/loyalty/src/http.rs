@@ -5,9 +5,11 @@ use axum::{
     extract::{Path, State},
     routing::get,
 };
+use contracts::CustomerId;
 use jiff::Timestamp;
+use messaging::database::Database;
 use serde::Serialize;
-use shared::{database::Database, events::CustomerId, problem::Problem};
+use service::problem::Problem;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 

@@ -5,15 +5,12 @@
 //! | `customer_created` ([`points::Join`]) | `status_points_added` |
 //! | `customer_deactivated` ([`points::Revoke`]) | `status_points_revoked` |
 
-use shared::{
-    database::Database,
-    events::{
-        self,
-        customer::{CustomerCreated, CustomerDeactivated},
-    },
-    handler::Handlers,
-    service::Service,
+use contracts::events::{
+    self,
+    customer::{CustomerCreated, CustomerDeactivated},
 };
+use messaging::{database::Database, handler::Handlers};
+use service::Service;
 use sqlx::migrate::Migrator;
 
 pub mod account;

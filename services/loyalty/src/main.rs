@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::{config::NoSettings, service};
+use service::{self, config::NoSettings};
 
 fn main() -> ExitCode {
     service::main(loyalty::NAME, "127.0.0.1:8082", "127.0.0.1:9082", |database, _: &NoSettings| {

@@ -1,14 +1,10 @@
 //! What a customer's facts mean for the ledger.
 
-use shared::{
-    events::{
-        customer::{CustomerCreated, CustomerDeactivated},
-        loyalty::{StatusPointsAdded, StatusPointsRevoked},
-    },
-    failure::HandlerError,
-    handler::Handler,
-    unit_of_work::UnitOfWork,
+use contracts::events::{
+    customer::{CustomerCreated, CustomerDeactivated},
+    loyalty::{StatusPointsAdded, StatusPointsRevoked},
 };
+use messaging::{failure::HandlerError, handler::Handler, unit_of_work::UnitOfWork};
 
 use crate::{
     account::{JOINING_POINTS, Reason},

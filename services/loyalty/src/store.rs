@@ -1,9 +1,10 @@
 //! The SQL of this service.
 
 use anyhow::Context;
+use contracts::CustomerId;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use shared::{events::CustomerId, failure::HandlerError, unit_of_work::UnitOfWork};
+use messaging::{failure::HandlerError, unit_of_work::UnitOfWork};
 use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 

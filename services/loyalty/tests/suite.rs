@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use shared::{
-    bus::memory::MemoryBus,
-    event::Event,
+use contracts::{
+    CustomerId, Personal,
     events::{
-        self, CustomerId, Personal,
+        self,
         customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
     },
+};
+use event::Event;
+use messaging::{
+    bus::memory::MemoryBus,
     handler::Handlers,
     testing::{self, Actor, settle},
 };

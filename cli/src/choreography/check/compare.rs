@@ -1,9 +1,7 @@
 //! Declared against found: a line for each difference, which names it and says what to do.
 
-use shared::{
-    choreography::{publications, subscriptions},
-    event::EventType,
-};
+use contracts::choreography::{publications, subscriptions};
+use event::EventType;
 
 use super::{
     declared::{Declared, Queue},

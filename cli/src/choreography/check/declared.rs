@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::choreography::{OBSERVERS, publications, services, subscriptions};
+use contracts::choreography::{OBSERVERS, publications, services, subscriptions};
 
 /// Exchanges, queues, and what binds them.
 pub struct Declared {

@@ -1,7 +1,7 @@
 //! Messages that come twice, that nobody can read, that fail, or that take long.
 
 use e2e::SERVICES;
-use shared::{events::CustomerId, middleware};
+use messaging::middleware;
 use uuid::Uuid;
 
 use crate::drill::stage::Stage;
@@ -92,7 +92,7 @@ pub async fn poison(stage: &mut Stage<'_>) -> anyhow::Result<()> {
 
     let fault = middleware::Faults { always: SHARE, ..middleware::Faults::default() };
     let ids = stage.registrations.iter().map(|one| one.customer_id);
-    let victims: Vec<_> = ids.filter(|id| fault.always_fails(CustomerId(*id))).collect();
+    let victims: Vec<_> = ids.filter(|id| fault.always_fails(*id)).collect();
     let except: Vec<_> = victims.iter().chain(&poison).copied().collect();
     stage.until_quiet(&except).await;
     // Each is dead in both services that react to customer_created.

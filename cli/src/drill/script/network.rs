@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use reqwest::Url;
-
 use tokio::time::sleep;
 
 use crate::drill::{

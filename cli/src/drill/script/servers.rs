@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use e2e::SERVICES;
-
 use tokio::time::sleep;
 
 use super::handling::republish_all;

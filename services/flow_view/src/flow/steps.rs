@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use contracts::choreography::{REACTIONS, Reaction};
+use event::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::{
-    choreography::{REACTIONS, Reaction},
-    event::EventType,
-};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -27,7 +27,7 @@ fn events(short: &str) -> Vec<Seen> {
     let event = |line: &str| {
         let (event_type, rest) = line.trim().split_once('@').unwrap();
         let (ms, cause) = rest.split_once('<').map_or((rest, None), |(ms, cause)| (ms, Some(id(cause))));
-        let owners = shared::choreography::event_types();
+        let owners = contracts::choreography::event_types();
         Seen {
             event_id: id(event_type),
             event_type: event_type.into(),

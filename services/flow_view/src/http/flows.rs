@@ -7,7 +7,7 @@ use axum::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shared::problem::Problem;
+use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 

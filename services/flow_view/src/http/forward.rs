@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use shared::{event::MAX_SIZE, problem::Problem};
+use event::MAX_SIZE;
+use service::problem::Problem;
 use url::Url;
 
 use super::View;

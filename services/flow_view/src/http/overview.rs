@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
+use contracts::choreography;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::{choreography, problem::Problem};
+use service::problem::Problem;
 use tokio::sync::Mutex;
 use url::Url;
 use utoipa::ToSchema;

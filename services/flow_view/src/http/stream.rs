@@ -14,7 +14,7 @@ use axum::{
     },
 };
 use futures_util::stream::{self, Stream};
-use shared::problem::Problem;
+use service::problem::Problem;
 use tokio::time::Instant;
 
 use super::{View, flows::Changed};

@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, body::Body};
+use contracts::choreography;
+use event::{Envelope, EventMeta, Recorded, TraceContext};
 use flow_view::{
     FlowViewConfig,
     http::{View, api},
@@ -11,15 +13,11 @@ use flow_view::{
     projector::Projector,
 };
 use jiff::SignedDuration;
-use serde_json::{Value, value::RawValue};
-use shared::{
+use messaging::{
     bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
-    choreography,
-    event::{Envelope, EventMeta, Recorded},
-    events::CustomerId,
-    telemetry::TraceContext,
     testing::{self, Actor},
 };
+use serde_json::{Value, value::RawValue};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -126,7 +124,7 @@ impl Stage {
         let meta = EventMeta {
             id: fact.id,
             event_type: fact.event_type.into(),
-            customer_id: CustomerId(fact.customer),
+            subject: fact.customer,
             correlation_id: fact.flow,
             causation_id: fact.cause,
         };

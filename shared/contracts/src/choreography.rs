@@ -1,0 +1,244 @@
+//! The choreography, declared once: who publishes what, who reacts, with what, and within what time.
+//!
+//! No service runs by this declaration: each knows its own part, and none knows the whole. It is what the whole is held
+//! against: tests compare it with the services' handlers, `fleet choreography --check` with a live broker, and the flow
+//! view tells by it which step of a flow is missing.
+
+use std::time::Duration;
+
+use event::EventType;
+use serde::{Serialize, Serializer};
+
+use crate::events::{
+    customer::{CustomerCreated, CustomerDeactivated, CustomerOnboarded},
+    email::{WelcomeEmailFailed, WelcomeEmailSent},
+    loyalty::{StatusPointsAdded, StatusPointsRevoked},
+};
+
+/// The whole declaration as one document: what `fleet choreography --format json` prints and the flow view serves.
+#[derive(Clone, Debug, Serialize)]
+pub struct Declaration {
+    /// Every event, in the order in which a flow may come by them.
+    pub events: &'static [Fact],
+    /// Every reaction.
+    pub reactions: &'static [Reaction],
+    /// The services that take part, in alphabetical order.
+    pub services: Vec<&'static str>,
+    /// Services that subscribe to every event and take no part.
+    pub observers: &'static [&'static str],
+}
+
+/// An event, and when its owner publishes it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Fact {
+    /// The event's type and owner.
+    #[serde(flatten)]
+    pub event: EventType,
+    /// What must have happened.
+    pub when: &'static str,
+}
+
+/// What one service does about an event, or about several together.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Reaction {
+    /// Who reacts.
+    pub service: &'static str,
+    /// To what. Of several, all must be there (a gate); they come in any order.
+    #[serde(serialize_with = "names")]
+    pub to: &'static [EventType],
+    /// Only in a flow that has this event too.
+    #[serde(serialize_with = "name")]
+    pub given: Option<EventType>,
+    /// What the service does.
+    pub what: &'static str,
+    /// What it then publishes: exactly one of these, as they exclude each other. None: here the flow ends.
+    #[serde(serialize_with = "names")]
+    pub publishes: &'static [EventType],
+    /// How long that may take, from the last of the events in `to`. Later the step counts as overdue.
+    #[serde(rename = "within_seconds", serialize_with = "seconds")]
+    pub within: Duration,
+    /// Whoever has handled the event may publish nothing if this one is in the flow: there is nothing to do any more.
+    #[serde(serialize_with = "name")]
+    pub moot_after: Option<EventType>,
+    /// It undoes what the flow has done so far.
+    pub compensates: bool,
+}
+
+const CREATED: EventType = EventType::of::<CustomerCreated>();
+const ONBOARDED: EventType = EventType::of::<CustomerOnboarded>();
+const DEACTIVATED: EventType = EventType::of::<CustomerDeactivated>();
+const SENT: EventType = EventType::of::<WelcomeEmailSent>();
+const FAILED: EventType = EventType::of::<WelcomeEmailFailed>();
+const ADDED: EventType = EventType::of::<StatusPointsAdded>();
+const REVOKED: EventType = EventType::of::<StatusPointsRevoked>();
+
+/// Every event of the fleet, in the order in which a flow may come by them.
+pub const FACTS: &[Fact] = &[
+    Fact { event: CREATED, when: "a registration is committed" },
+    Fact { event: SENT, when: "the SMTP server has accepted the welcome mail" },
+    Fact { event: FAILED, when: "the address is refused for good, or the mail has expired" },
+    Fact { event: ADDED, when: "points are booked" },
+    Fact { event: ONBOARDED, when: "the mail is sent and the points are booked" },
+    Fact { event: DEACTIVATED, when: "the welcome mail has failed" },
+    Fact { event: REVOKED, when: "points are taken back" },
+];
+
+/// A reaction that is neither a gate nor a compensation.
+const PLAIN: Reaction = Reaction {
+    service: "",
+    to: &[],
+    given: None,
+    what: "",
+    publishes: &[],
+    within: Duration::from_secs(10),
+    moot_after: None,
+    compensates: false,
+};
+
+/// Every reaction of the fleet.
+pub const REACTIONS: &[Reaction] = &[
+    Reaction {
+        service: "email",
+        to: &[CREATED],
+        what: "sends the welcome mail",
+        publishes: &[SENT, FAILED],
+        within: Duration::from_secs(30),
+        ..PLAIN
+    },
+    Reaction {
+        service: "loyalty",
+        to: &[CREATED],
+        what: "books the joining points",
+        publishes: &[ADDED],
+        moot_after: Some(DEACTIVATED),
+        ..PLAIN
+    },
+    Reaction {
+        service: "customer",
+        to: &[SENT, ADDED],
+        what: "onboards the customer",
+        publishes: &[ONBOARDED],
+        ..PLAIN
+    },
+    Reaction {
+        service: "customer",
+        to: &[FAILED],
+        what: "deactivates the customer",
+        publishes: &[DEACTIVATED],
+        compensates: true,
+        ..PLAIN
+    },
+    Reaction {
+        service: "loyalty",
+        to: &[DEACTIVATED],
+        given: Some(ADDED),
+        what: "takes the points back",
+        publishes: &[REVOKED],
+        compensates: true,
+        ..PLAIN
+    },
+    Reaction { service: "email", to: &[DEACTIVATED], what: "mails no more", compensates: true, ..PLAIN },
+];
+
+/// Services that subscribe to every event and take no part.
+pub const OBSERVERS: &[&str] = &["flow_view"];
+
+/// The whole declaration.
+pub fn declaration() -> Declaration {
+    Declaration { events: FACTS, reactions: REACTIONS, services: services(), observers: OBSERVERS }
+}
+
+/// Every event type of the fleet.
+pub fn event_types() -> Vec<EventType> {
+    FACTS.iter().map(|fact| fact.event).collect()
+}
+
+/// The services that take part, in alphabetical order.
+pub fn services() -> Vec<&'static str> {
+    let owners = FACTS.iter().map(|fact| fact.event.owner);
+    let mut services: Vec<_> = owners.chain(REACTIONS.iter().map(|reaction| reaction.service)).collect();
+    services.sort_unstable();
+    services.dedup();
+    services
+}
+
+/// The events that `service` owns, in the order in which a flow may come by them.
+pub fn publications(service: &str) -> Vec<EventType> {
+    event_types().into_iter().filter(|event| event.owner == service).collect()
+}
+
+/// The events that `service` reacts to, in alphabetical order.
+pub fn subscriptions(service: &str) -> Vec<EventType> {
+    let own = REACTIONS.iter().filter(|reaction| reaction.service == service);
+    let mut types: Vec<_> = own.flat_map(|reaction| reaction.to.iter().copied()).collect();
+    if OBSERVERS.contains(&service) {
+        types = event_types();
+    }
+    types.sort_unstable();
+    types.dedup();
+    types
+}
+
+/// Who reacts to `event_type`, in alphabetical order; observers do not.
+pub fn subscribers(event_type: &str) -> Vec<&'static str> {
+    let reacts = |service: &&str| subscriptions(service).iter().any(|event| event.name == event_type);
+    services().into_iter().filter(reacts).collect()
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
+fn name<S: Serializer>(event: &Option<EventType>, to: S) -> Result<S::Ok, S::Error> {
+    event.map(|event| event.name).serialize(to)
+}
+
+fn names<S: Serializer>(events: &[EventType], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(events.iter().map(|event| event.name))
+}
+
+fn seconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(duration.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events;
+
+    #[test]
+    fn every_event_of_every_owner_is_declared_once() {
+        let mut declared = event_types();
+        let mut known: Vec<_> =
+            [events::customer::ALL, events::email::ALL, events::loyalty::ALL].concat().into_iter().collect();
+        declared.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(declared, known);
+    }
+
+    #[test]
+    fn whoever_reacts_publishes_its_own_events_only() {
+        for reaction in REACTIONS {
+            assert!(reaction.publishes.iter().all(|event| event.owner == reaction.service), "{reaction:?}");
+        }
+    }
+
+    /// From the beginning of a flow, with each step at its latest.
+    fn allowed(event: EventType) -> Duration {
+        let answers = REACTIONS.iter().filter(|reaction| reaction.publishes.contains(&event));
+        let latest = |reaction: &Reaction| reaction.to.iter().map(|cause| allowed(*cause)).max().unwrap_or_default();
+        answers.map(|reaction| latest(reaction) + reaction.within).max().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_alert_about_slow_flows_allows_what_is_declared() {
+        let rules = include_str!("../../../scripts/lib/monitoring/alerts.yml");
+        let (_, rule) = rules.split_once("alert: FlowSlow\n").expect("the rule");
+        let query = rule.lines().find(|line| line.contains("customer_onboarded")).expect("its query");
+        assert!(query.ends_with(&format!(" > {}", allowed(ONBOARDED).as_secs())), "{query}");
+    }
+
+    #[test]
+    fn every_event_but_the_first_answers_another() {
+        let answers: Vec<_> = REACTIONS.iter().flat_map(|reaction| reaction.publishes).collect();
+        let first: Vec<_> = event_types().into_iter().filter(|event| !answers.contains(&event)).collect();
+        assert_eq!(first, [CREATED]);
+    }
+}

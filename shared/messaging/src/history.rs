@@ -1,0 +1,107 @@
+//! Catching up: what a service missed, it reads from the owners' histories and hands to the same handlers.
+//!
+//! A confirmed event is in its owner's stream even if nobody else was bound, so "published before my first bind" and
+//! "my queue was lost" look alike, and every start begins here. The inbox knows what was handled; the rest follows in the
+//! stream's order, which is the owner's order per customer across event types.
+
+use sqlx::{Connection, FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::database::Database;
+
+pub(crate) mod reading;
+pub mod replay;
+
+/// How far a history has been read; written in the transaction of the batch that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Whose history.
+    pub owner: &'static str,
+    /// The first offset that was not read.
+    pub next_offset: i64,
+    /// The event at `next_offset - 1`. If another is there next time, this is a younger stream: read it from the first.
+    pub last_event_id: Option<Uuid>,
+}
+
+/// A row of the table `history`.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Progress {
+    pub next_offset: i64,
+    pub last_event_id: Option<Uuid>,
+    pub caught_up: bool,
+    /// How often a reading has begun, this one included, since one last got on.
+    pub begun: i32,
+}
+
+/// Held while a replica catches up, so that another waits instead of reading the same. Only to save work: the inbox
+/// keeps two readers apart anyway.
+#[derive(Debug)]
+pub(crate) struct CatchUpLock {
+    connection: PgConnection,
+}
+
+impl CatchUpLock {
+    /// Takes the lock if it is free. It belongs to the database session and falls with it.
+    pub async fn try_take(database: &Database) -> Result<Option<Self>, sqlx::Error> {
+        // Not the pool's any more: the session, and the lock with it, must end when this value is dropped.
+        let mut connection = database.pool.acquire().await?.detach();
+        // A lock is the database's; the schema's number tells the services apart.
+        let taken: bool = sqlx::query_scalar(
+            "SELECT pg_try_advisory_lock(hashtext('pas-de-trois catch-up'), \
+                    (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema()))",
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        Ok(taken.then_some(Self { connection }))
+    }
+
+    /// Gives it back, and ends the session.
+    pub async fn release(mut self) {
+        // Before the goodbye, which the server hears in its own time: whoever asks next finds the lock free.
+        let _ = sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut self.connection).await;
+        // Failing to say goodbye ends the session all the same.
+        let _ = self.connection.close().await;
+    }
+}
+
+/// Reads how far the history of `owner` has been read; from the beginning, and not caught up, if never or if the
+/// service's queue is gone.
+pub(crate) async fn begin(
+    database: &Database,
+    owner: &'static str,
+    queue_existed: bool,
+) -> Result<Progress, sqlx::Error> {
+    let mut tx = database.begin().await?;
+    let progress = sqlx::query_as(
+        "INSERT INTO history AS known (owner, next_offset, begun, caught_up) VALUES ($1, 0, 1, false)
+         ON CONFLICT (owner) DO UPDATE SET begun = known.begun + 1, caught_up = known.caught_up AND $2
+         RETURNING next_offset, last_event_id, begun, caught_up",
+    )
+    .bind(owner)
+    .bind(queue_existed)
+    .fetch_one(tx.sql())
+    .await?;
+    tx.commit().await?;
+    Ok(progress)
+}
+
+/// Moves the cursor, in the caller's transaction.
+pub(crate) async fn advance(sql: &mut PgConnection, cursor: &Cursor) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE history SET next_offset = $2, last_event_id = $3, begun = 0 WHERE owner = $1")
+        .bind(cursor.owner)
+        .bind(cursor.next_offset)
+        .bind(cursor.last_event_id)
+        .execute(sql)
+        .await?;
+    Ok(())
+}
+
+/// The history was read to its end: from here on the service's queue has everything that this owner publishes.
+pub(crate) async fn finish(database: &Database, owner: &str) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    sqlx::query("UPDATE history SET caught_up = true, begun = 0 WHERE owner = $1")
+        .bind(owner)
+        .execute(tx.sql())
+        .await?;
+    tx.commit().await
+}

@@ -1,0 +1,252 @@
+//! Replay: an operator has an owner's history read again, up to its end as of the start, and what the inbox has not seen
+//! goes to the service's own handlers.
+//!
+//! For a handler that was added later, for an inbox that was restored from an old backup, for a service that lost its
+//! database. What was handled is handled no more, so a replay may be interrupted and asked for again at any time.
+
+use std::{collections::HashSet, time::Duration};
+
+use event::EventType;
+use jiff::Timestamp;
+use serde::Serialize;
+use thiserror::Error;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{CatchUpLock, reading::ids};
+use crate::{
+    audit::Operator,
+    bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
+    database::Database,
+    inbox,
+    message::{Batch, Incoming, MAX_BATCH},
+    router::{Dispatcher, SessionError},
+};
+
+mod saved;
+
+/// How long an unbroken stream takes at most to show its first message.
+const FIRST_WORD: Duration = Duration::from_secs(2);
+/// How long it is silent at its end.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// What is to be replayed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whose history.
+    pub owner: &'static str,
+    /// Only this event type; else all that the service reacts to.
+    pub event: Option<EventType>,
+    /// Events recorded at this time or later; else all.
+    pub since: Option<Timestamp>,
+    /// Build the state without mails and follow-ups.
+    pub mute: bool,
+    /// Count only.
+    pub dry_run: bool,
+}
+
+/// How far a replay has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// The first offset that was not read; none before the first.
+    pub next_offset: Option<i64>,
+    /// The last offset to be read; none if the history is empty.
+    pub last_offset: Option<i64>,
+    /// How many events the inbox had not seen, and which were handled now (or would be).
+    pub new: i64,
+    /// How many it had seen.
+    pub already_handled: i64,
+    /// How many could not be handled, and are parked.
+    pub parked: i64,
+    /// Whether it goes on where an earlier replay with the same plan was interrupted.
+    pub resumed: bool,
+}
+
+/// Why a replay did not begin, or ended.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The service catches up just now, or another replay runs.
+    #[error("the service catches up just now, or another replay runs: try again later")]
+    Busy,
+    /// The owner has no history on the broker.
+    #[error("{0} has no history on the broker")]
+    NoHistory(&'static str),
+    /// The broker's fault.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The database's fault.
+    #[error("the database does not answer as it should")]
+    Database(#[from] sqlx::Error),
+    /// The history's channel was closed, or the service shuts down.
+    #[error("interrupted: ask again, it goes on from there")]
+    Interrupted,
+}
+
+impl From<SessionError> for ReplayError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Bus(error) => Self::Bus(error),
+            SessionError::Database(error) => Self::Database(error),
+            _ => Self::Interrupted,
+        }
+    }
+}
+
+/// A replay that has begun.
+pub struct Replay {
+    database: Database,
+    reacts_to: Vec<EventType>,
+    subscriber: Box<dyn Subscriber>,
+    dispatcher: Dispatcher,
+    stream: Box<dyn Deliveries>,
+    plan: Plan,
+    progress: Progress,
+    lock: CatchUpLock,
+}
+
+impl Replay {
+    /// Notes the end of the history, and where an interrupted replay with the same plan has been.
+    pub async fn begin(
+        database: Database,
+        reacts_to: Vec<EventType>,
+        mut subscriber: Box<dyn Subscriber>,
+        dispatcher: Dispatcher,
+        plan: Plan,
+        operator: &Operator,
+    ) -> Result<Self, ReplayError> {
+        let lock = CatchUpLock::try_take(&database).await?.ok_or(ReplayError::Busy)?;
+        let last_offset = last_offset(subscriber.as_mut(), plan.owner).await?;
+        let progress = Progress { last_offset, ..saved::begin(&database, &plan, operator).await? };
+        let from = match (progress.next_offset, plan.since) {
+            (Some(offset), _) => HistoryFrom::Offset(offset),
+            (None, Some(time)) => HistoryFrom::Time(time),
+            (None, None) => HistoryFrom::Offset(0),
+        };
+        let stream = subscriber.read_history(plan.owner, from).await?.ok_or(ReplayError::NoHistory(plan.owner))?;
+        Ok(Self { database, reacts_to, subscriber, dispatcher, stream, plan, progress, lock })
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Reads and handles some more; `false` when the end was reached. The step that tests drive.
+    pub async fn step(&mut self, shutdown: &CancellationToken) -> Result<bool, ReplayError> {
+        if self.is_at_its_end() {
+            return Ok(false);
+        }
+        let Ok(first) = timeout(FIRST_WORD, self.stream.next()).await else {
+            // Nothing there: what is left begins after the end.
+            self.progress.next_offset = self.progress.last_offset.map(|last| last + 1);
+            return Ok(false);
+        };
+        let first = first.ok_or(ReplayError::Interrupted)?;
+        let messages = self.read(first).await;
+        self.handle(messages, shutdown).await?;
+        Ok(!self.is_at_its_end())
+    }
+
+    /// Leaves the broker. A replay that came to its end is forgotten: the same plan begins anew next time.
+    pub async fn end(mut self) -> Result<(), ReplayError> {
+        self.stream.close().await;
+        self.subscriber.close().await;
+        if self.progress.next_offset > self.progress.last_offset || self.progress.last_offset.is_none() {
+            saved::forget(&self.database, &self.plan).await?;
+        }
+        self.lock.release().await;
+        Ok(())
+    }
+
+    fn is_at_its_end(&self) -> bool {
+        let Progress { next_offset, last_offset, .. } = self.progress;
+        last_offset.is_none_or(|last| next_offset.is_some_and(|next| next > last))
+    }
+
+    /// `first` and what is buffered after it: those that the plan is about, up to the end.
+    async fn read(&mut self, first: Delivery) -> Vec<Incoming> {
+        let mut messages = Vec::new();
+        for mut delivery in fill(first, self.stream.as_mut(), MAX_BATCH) {
+            let offset = delivery.offset.unwrap_or_default();
+            let body = std::mem::take(&mut delivery.body);
+            let mut message = Incoming::new(&delivery, body);
+            message.muted = self.plan.mute;
+            // Credit for the next message; it deletes nothing.
+            delivery.ack().await;
+            let read_before = self.progress.next_offset.is_some_and(|next| offset < next);
+            if read_before || self.progress.last_offset.is_some_and(|last| offset > last) {
+                continue;
+            }
+            self.progress.next_offset = Some(offset + 1);
+            if self.plan.is_about(&message, &self.reacts_to) {
+                messages.push(message);
+            }
+        }
+        // A chunk that lies behind the end altogether ends it as well.
+        if self.progress.next_offset.is_none() {
+            self.progress.next_offset = self.progress.last_offset.map(|last| last + 1);
+        }
+        messages
+    }
+
+    async fn handle(&mut self, mut messages: Vec<Incoming>, shutdown: &CancellationToken) -> Result<(), ReplayError> {
+        let read = messages.len();
+        let missing = inbox::missing(&self.database, &ids(&messages)).await?;
+        messages.retain(|message| missing.contains(&message.id));
+        // Copies in the stream: the first is new, the others are not.
+        let new = messages.iter().map(|message| message.id).collect::<HashSet<_>>();
+        let mut parked = 0;
+        if !self.plan.dry_run && !messages.is_empty() {
+            self.dispatcher.dispatch(Batch { messages, cursor: None }, shutdown).await?;
+            parked = saved::count_parked(&self.database, &new).await?;
+        }
+        self.progress.new += count(new.len()) - parked;
+        self.progress.parked += parked;
+        self.progress.already_handled += count(read - new.len());
+        if !self.plan.dry_run {
+            saved::save(&self.database, &self.plan, &self.progress).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    fn is_about(&self, message: &Incoming, reacts_to: &[EventType]) -> bool {
+        let wanted = match self.event {
+            Some(event) => message.exchange == event.name,
+            None => reacts_to.iter().any(|event| event.name == message.exchange),
+        };
+        let recent = |since: Timestamp| message.decoded().is_ok_and(|envelope| envelope.time >= since);
+        wanted && self.since.is_none_or(recent)
+    }
+
+    /// What makes two plans the same, for the table `replays`.
+    fn key(&self) -> (&'static str, &'static str, String, bool) {
+        let since = self.since.map_or_else(|| "first".to_owned(), |since| since.to_string());
+        (self.owner, self.event.map_or("", |event| event.name), since, self.mute)
+    }
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// The last offset as of now; `None` if there is nothing. Streams tell it only by showing their last messages.
+async fn last_offset(subscriber: &mut dyn Subscriber, owner: &'static str) -> Result<Option<i64>, ReplayError> {
+    let stream = subscriber.read_history(owner, HistoryFrom::Last).await?;
+    let mut stream = stream.ok_or(ReplayError::NoHistory(owner))?;
+    let until = Instant::now() + FIRST_WORD;
+    let mut last = None;
+    let mut patience = FIRST_WORD;
+    // A stream that never pauses has an end too: where it is when the time is up.
+    while let Ok(Some(delivery)) = timeout(patience, stream.next()).await {
+        last = last.max(delivery.offset);
+        delivery.ack().await;
+        patience = SILENCE;
+        if Instant::now() > until {
+            break;
+        }
+    }
+    stream.close().await;
+    Ok(last)
+}

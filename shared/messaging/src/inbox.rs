@@ -1,0 +1,155 @@
+//! The inbox: once per service, and one commit for many messages.
+//!
+//! A row here says that the service has taken charge of an event. It is written in the transaction that also holds the
+//! effect and the follow-up events, so a redelivery, a replay and a re-drive do nothing. The messages of a batch share
+//! one transaction, in delivery order (group commit: DeWitt et al., "Implementation techniques for main memory database
+//! systems", 1984): a commit costs a disk flush, and one flush can serve them all.
+
+use std::{collections::HashSet, time::Instant};
+
+use tower::service_fn;
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    failure::Failure,
+    handler::Handlers,
+    history,
+    log::log_hop,
+    message::{Batch, Incoming, Outcome, row_id},
+    middleware::BatchService,
+    parked,
+    processing::{handle_in_span, say_handled},
+    step::{Step, reached},
+    suspects,
+    unit_of_work::UnitOfWork,
+};
+
+/// The innermost service of the router's stack: owns the transaction.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    database: Database,
+    handlers: Handlers,
+}
+
+impl Inbox {
+    /// Hands what is new to `handlers`.
+    pub fn new(database: Database, handlers: Handlers) -> Self {
+        Self { database, handlers }
+    }
+
+    /// As a service, for the router's stack.
+    pub fn service(self) -> impl BatchService {
+        service_fn(move |batch| self.clone().handle(batch))
+    }
+
+    async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
+        let begun = Instant::now();
+        let mut tx = self.database.begin().await?;
+        let mut new = self.take_charge(&mut tx, &batch.messages).await?;
+        reached(Step::Inserted).await;
+        // In a later statement than the INSERT, which may have waited for another replica that parked a message just now.
+        let held = parked::held_keys(tx.sql(), &batch.messages).await?;
+        let mut outcomes = Vec::with_capacity(batch.messages.len());
+        for message in &batch.messages {
+            let outcome = if new.remove(&message.id) {
+                self.handle_new(&mut tx, message, &held).await?
+            } else {
+                Outcome::AlreadyHandled
+            };
+            outcomes.push(outcome);
+        }
+        self.finish(&mut tx, &batch, &outcomes).await?;
+        tx.commit().await?;
+        reached(Step::Committed).await;
+        self.database.metrics.inbox.committed(batch.messages.len(), begun.elapsed());
+        self.say(&batch.messages, &outcomes);
+        Ok(outcomes)
+    }
+
+    /// Writes the inbox rows and gives the ids that were not there yet.
+    async fn take_charge(&self, tx: &mut UnitOfWork, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
+        let now = jiff_sqlx::Timestamp::from(tx.now());
+        let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+        let rows: Vec<_> = ids.iter().map(|id| row_id(*id, self.database.service)).collect();
+        let types: Vec<_> = messages.iter().map(|message| message.exchange.clone()).collect();
+        let new: Vec<Uuid> = sqlx::query_scalar(
+            "INSERT INTO inbox (event_id, id, event_type, received_at, done_at)
+             SELECT event_id, id, event_type, $4, $4
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS rows (event_id, id, event_type)
+             ON CONFLICT (event_id) DO NOTHING
+             RETURNING event_id",
+        )
+        .bind(ids)
+        .bind(rows)
+        .bind(types)
+        .bind(now)
+        .fetch_all(tx.sql())
+        .await?;
+        Ok(new.into_iter().collect())
+    }
+
+    async fn handle_new(
+        &self,
+        tx: &mut UnitOfWork,
+        message: &Incoming,
+        held: &HashSet<Uuid>,
+    ) -> Result<Outcome, Failure> {
+        let envelope = message.decoded()?;
+        if held.contains(&envelope.subject) {
+            parked::put_behind(tx, message, envelope).await?;
+            return Ok(Outcome::Behind);
+        }
+        handle_in_span(&self.handlers, tx, message, envelope, self.database.service).await
+    }
+
+    async fn finish(&self, tx: &mut UnitOfWork, batch: &Batch, outcomes: &[Outcome]) -> Result<(), sqlx::Error> {
+        let put_behind: Vec<_> = ids_where(batch, |(_, outcome)| **outcome == Outcome::Behind, outcomes);
+        if !put_behind.is_empty() {
+            sqlx::query("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)")
+                .bind(put_behind)
+                .execute(tx.sql())
+                .await?;
+        }
+        let suspects: Vec<_> = ids_where(batch, |(message, _)| message.redelivered, outcomes);
+        if !suspects.is_empty() {
+            suspects::clear(tx.sql(), &suspects).await?;
+        }
+        if let Some(cursor) = &batch.cursor {
+            history::advance(tx.sql(), cursor).await?;
+        }
+        Ok(())
+    }
+
+    /// Only after the commit: what was rolled back must be neither in the log nor counted.
+    fn say(&self, messages: &[Incoming], outcomes: &[Outcome]) {
+        for (message, outcome) in messages.iter().zip(outcomes) {
+            let Some(meta) = message.meta() else { continue };
+            message.span.in_scope(|| match outcome {
+                Outcome::Handled { local, took } => say_handled(&self.database, &meta, *local, *took),
+                Outcome::AlreadyHandled => {
+                    self.database.metrics.inbox.already_handled(&meta);
+                    log_hop("event already handled", &meta, row_id(message.id, self.database.service));
+                }
+                Outcome::Behind => parked::log_behind(&meta),
+            });
+        }
+    }
+}
+
+fn ids_where(batch: &Batch, wanted: impl Fn(&(&Incoming, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {
+    batch.messages.iter().zip(outcomes).filter(wanted).map(|(message, _)| message.id).collect()
+}
+
+/// Which of `ids` this service has never taken charge of.
+pub async fn missing(database: &Database, ids: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
+    let known: Vec<Uuid> = sqlx::query_scalar("SELECT event_id FROM inbox WHERE event_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(&database.pool)
+        .await?;
+    for id in known {
+        missing.remove(&id);
+    }
+    Ok(missing)
+}

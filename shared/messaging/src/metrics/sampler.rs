@@ -1,0 +1,116 @@
+//! Gauges that only the database knows: read every five seconds by one task, never while somebody scrapes.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::FromRow;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Metrics;
+use crate::{
+    database::Database,
+    health::{Condition, Health, is_ready},
+};
+
+/// How often the sampler sees whether the service is ready.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the database is asked for numbers.
+const EVERY: Duration = Duration::from_secs(5);
+/// From one asking to the next at least so many times as long as it took: to count a large backlog may cost a twentieth
+/// of the time.
+const SHARE: u32 = 20;
+
+/// Samples one service. Each statement has the time limit of the service's connections; where the database is away, the
+/// last values stay, and `sample_last_success_timestamp_seconds` says how old they are.
+#[derive(Debug)]
+pub struct Sampler {
+    database: Database,
+    health: Health,
+    /// When the database may be asked again.
+    next: Option<Instant>,
+}
+
+impl Sampler {
+    /// A sampler of what `health` says and `database` knows.
+    pub fn new(database: Database, health: Health) -> Self {
+        Self { database, health, next: None }
+    }
+
+    /// Looks until `shutdown`.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = self.look() => {}
+            }
+            let _ = tokio::time::timeout(LOOK, shutdown.cancelled()).await;
+        }
+    }
+
+    /// Sees whether the service is ready; and reads what the database knows, if it answers and has had its rest.
+    pub async fn look(&mut self) {
+        let parts = self.health.look(&self.database).await;
+        self.metrics().ready.set(u8::from(is_ready(&parts)));
+        let begun = Instant::now();
+        let rested = self.next.is_none_or(|next| begun >= next);
+        if rested && parts.get("database") == Some(&Condition::Up) {
+            self.sample().await;
+            self.next = Some(begun + EVERY.max(begun.elapsed() * SHARE));
+        }
+    }
+
+    /// Reads everything once.
+    pub async fn sample(&self) {
+        let metrics = self.metrics();
+        let mut complete = self.outbox().await.is_ok();
+        complete &= self.parked().await.is_ok();
+        for sample in metrics.registry.begin_samples() {
+            complete &= sample.await.is_ok();
+        }
+        if complete {
+            metrics.sampled.set(self.database.clock.now().as_duration().as_secs_f64());
+        }
+    }
+
+    fn metrics(&self) -> &Arc<Metrics> {
+        &self.database.metrics
+    }
+
+    /// The age first: it is one look into an index, however many there are to count.
+    async fn outbox(&self) -> Result<(), sqlx::Error> {
+        let outbox = &self.metrics().outbox;
+        let oldest: Option<jiff_sqlx::Timestamp> =
+            sqlx::query_scalar("SELECT recorded_at FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1")
+                .fetch_optional(&self.database.pool)
+                .await?;
+        outbox.oldest.set_age(oldest.map(jiff_sqlx::Timestamp::to_jiff), self.database.clock.now());
+        let unpublished: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+            .fetch_one(&self.database.pool)
+            .await?;
+        outbox.unpublished.set_count(unpublished);
+        Ok(())
+    }
+
+    async fn parked(&self) -> Result<(), sqlx::Error> {
+        let rows: Vec<Kept> = sqlx::query_as(
+            "SELECT state, count(*) AS messages, min(parked_at) AS oldest
+             FROM parked WHERE state IN ('waiting', 'behind', 'dead') GROUP BY state",
+        )
+        .fetch_all(&self.database.pool)
+        .await?;
+        for state in ["waiting", "behind", "dead"] {
+            let kept = rows.iter().find(|row| row.state == state);
+            let oldest = kept.map(|row| row.oldest.to_jiff());
+            self.metrics().parked.messages.of([state]).set_count(kept.map_or(0, |row| row.messages));
+            self.metrics().parked.oldest.of([state]).set_age(oldest, self.database.clock.now());
+        }
+        Ok(())
+    }
+}
+
+#[derive(FromRow)]
+struct Kept {
+    state: String,
+    messages: i64,
+    oldest: jiff_sqlx::Timestamp,
+}

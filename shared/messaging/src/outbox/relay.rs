@@ -1,0 +1,266 @@
+//! The relay: claims committed events, publishes them, marks what the broker confirmed.
+//!
+//! A row is eligible only while no earlier row of its key is unpublished, so several relays keep the order per customer,
+//! a row that commits late is never skipped, and a refusal in mid-batch can't let a later event of that customer pass.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use serde_json::value::RawValue;
+use sqlx::{FromRow, PgConnection, types::Json};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::{
+    bus::{BusError, Publisher},
+    database::Database,
+    failure,
+    health::{Condition, Health},
+    log::log_hop,
+    outbox,
+    step::{Step, reached},
+};
+
+mod sending;
+
+use sending::Sending;
+
+/// How many rows one turn claims, and so how many confirms are in flight.
+const BATCH: usize = 500;
+/// How often the relay looks for rows that nobody in this process has announced.
+const SLOW_POLL: Duration = Duration::from_secs(1);
+/// How long a row rests that the broker did not take, at first and at most.
+const REST: (f64, f64) = (0.25, 60.0);
+
+/// What one turn did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How many rows were claimed.
+    pub claimed: usize,
+    /// How many of them the broker confirmed.
+    pub published: usize,
+}
+
+/// Why a turn could not be finished; its rows stay unpublished.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The database's fault.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The bus's.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// A stored event can't be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+/// Publishes what the service's outbox holds.
+pub struct Relay {
+    database: Database,
+    publisher: Box<dyn Publisher>,
+    health: Health,
+    /// Turns left that publish one row each, to find the row that made the broker close the channel.
+    alone: usize,
+    blocked: bool,
+}
+
+impl Relay {
+    /// A relay from `database` to `publisher`.
+    pub fn new(database: Database, publisher: Box<dyn Publisher>, health: Health) -> Self {
+        // Here and not when it runs: until then the service must not look ready.
+        health.set("relay", Condition::Down("not connected to the broker yet".into()));
+        Self { database, publisher, health, alone: 0, blocked: false }
+    }
+
+    /// Publishes until `shutdown`, whatever happens to the database and the broker. A turn that has begun is finished.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            let rest = match self.turn().await {
+                Ok(turn) if turn.published > 0 => continue,
+                Ok(_) => SLOW_POLL,
+                Err(error) => self.complain(&error),
+            };
+            let wake = self.database.wake_ups.relay.notified();
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = wake => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+
+    /// Publishes until nothing is eligible: the step that tests drive.
+    pub async fn drain(&mut self) -> Result<usize, RelayError> {
+        let mut published = 0;
+        loop {
+            let turn = self.turn().await?;
+            published += turn.published;
+            if turn.published == 0 {
+                return Ok(published);
+            }
+        }
+    }
+
+    /// One turn: claim, publish, mark.
+    pub async fn turn(&mut self) -> Result<Turn, RelayError> {
+        let prepared = self.publisher.prepare().await;
+        self.database.metrics.broker.publisher.is(prepared.is_ok(), self.publisher.reconnects());
+        prepared?;
+        if self.wait_out_alarm() {
+            return Ok(Turn { claimed: 0, published: 0 });
+        }
+        let limit = if self.alone > 0 { 1 } else { BATCH };
+        let mut transaction = self.database.begin().await?;
+        if !outbox::may_claim(transaction.sql()).await? {
+            return Ok(Turn { claimed: 0, published: 0 });
+        }
+        let rows = claim(transaction.sql(), self.database.clock.now(), limit).await?;
+        self.health.set("relay", Condition::Up);
+        if rows.is_empty() {
+            self.alone = 0;
+            return Ok(Turn { claimed: 0, published: 0 });
+        }
+        reached(Step::Claimed).await;
+        let sending = rows.iter().map(|row| Sending::new(row, self.database.service)).collect::<Result<Vec<_>, _>>()?;
+        let confirmed = self.publish(&sending).await?;
+        reached(Step::Confirmed).await;
+        mark(transaction.sql(), &self.database, &rows, &confirmed).await?;
+        reached(Step::Marked).await;
+        transaction.commit().await?;
+        reached(Step::Committed).await;
+        for sent in sending.iter().filter(|sent| confirmed.contains(&sent.meta.id)) {
+            self.database.metrics.outbox.published(&sent.meta);
+            sent.span.in_scope(|| log_hop("event published", &sent.meta, sent.meta.id));
+        }
+        Ok(Turn { claimed: rows.len(), published: confirmed.len() })
+    }
+
+    /// Publishes the claimed rows. If the broker closes the channel over a batch, the next turns publish one row each; if
+    /// it does so over a single row, that row is the culprit and rests like one that was refused.
+    async fn publish(&mut self, sending: &[Sending]) -> Result<HashSet<Uuid>, BusError> {
+        let begun = Instant::now();
+        let result = self.publisher.publish(sending.iter().map(|sent| sent.message.clone()).collect()).await;
+        let confirmed = result.as_ref().map(HashSet::len).ok();
+        self.database.metrics.outbox.answered(sending.len(), confirmed, begun.elapsed());
+        match result {
+            Err(BusError::Refused(_)) if sending.len() > 1 => {
+                self.alone = sending.len();
+                result
+            }
+            Err(BusError::Refused(reason)) => {
+                warn!(event_id = %sending[0].meta.id, reason, "the broker refuses an event: it rests");
+                self.alone = self.alone.saturating_sub(1);
+                Ok(HashSet::new())
+            }
+            Err(_) => result,
+            Ok(confirmed) => {
+                self.alone = self.alone.saturating_sub(1);
+                Ok(confirmed)
+            }
+        }
+    }
+
+    /// While the broker takes nothing, nothing is claimed: no transaction idles through an alarm.
+    fn wait_out_alarm(&mut self) -> bool {
+        let blocked = self.publisher.is_blocked();
+        if blocked && !self.blocked {
+            warn!("the broker blocks publishers (a memory or disk alarm): waiting");
+        }
+        if !blocked && self.blocked {
+            info!("the broker takes messages again");
+        }
+        self.blocked = blocked;
+        self.database.metrics.broker.blocked.set(u8::from(blocked));
+        if blocked {
+            self.health.set("relay", Condition::Down("the broker blocks publishers".into()));
+        }
+        blocked
+    }
+
+    fn complain(&self, error: &RelayError) -> Duration {
+        let reason = match error {
+            RelayError::Database(error) if failure::is_away(error) => "the database is away".to_owned(),
+            RelayError::Database(_) => "the database refuses the outbox's statements".to_owned(),
+            other => other.to_string(),
+        };
+        if self.health.set("relay", Condition::Down(reason.clone())) {
+            warn!(reason, "the relay can't publish: events wait in the outbox");
+        }
+        Duration::from_millis(fastrand::u64(200..500))
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    seq: i64,
+    event_id: Uuid,
+    event_type: String,
+    version: i16,
+    key: Uuid,
+    correlation_id: Uuid,
+    causation_id: Option<Uuid>,
+    recorded_at: jiff_sqlx::Timestamp,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
+    data: Json<Box<RawValue>>,
+}
+
+/// The rows that may be sent now, at most one of each key, in the order of the outbox.
+///
+/// The subquery asks for the first unpublished row of the key: one look into `outbox_unpublished_by_key` for each row,
+/// however large the outbox. (As NOT EXISTS it may become an anti-join over the whole backlog.)
+async fn claim(sql: &mut PgConnection, now: jiff::Timestamp, limit: usize) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT seq, event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, \
+                tracestate, data
+         FROM outbox AS claimed
+         WHERE published_at IS NULL
+           AND (next_attempt_at IS NULL OR next_attempt_at <= $1)
+           AND seq = (SELECT min(first.seq) FROM outbox AS first
+                      WHERE first.key = claimed.key AND first.published_at IS NULL)
+         ORDER BY seq
+         LIMIT $2
+         FOR UPDATE SKIP LOCKED",
+    )
+    .bind(jiff_sqlx::Timestamp::from(now))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(sql)
+    .await
+}
+
+/// Marks what was confirmed; the rest stays and rests, longer each time.
+async fn mark(
+    sql: &mut PgConnection,
+    database: &Database,
+    rows: &[Row],
+    confirmed: &HashSet<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let (published, refused): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| confirmed.contains(&row.event_id));
+    let seqs = |rows: Vec<&Row>| rows.into_iter().map(|row| row.seq).collect::<Vec<_>>();
+    let now = jiff_sqlx::Timestamp::from(database.clock.now());
+    if !published.is_empty() {
+        sqlx::query("UPDATE outbox SET published_at = $2 WHERE seq = ANY($1)")
+            .bind(seqs(published))
+            .bind(now)
+            .execute(&mut *sql)
+            .await?;
+    }
+    if !refused.is_empty() {
+        sqlx::query(
+            "UPDATE outbox SET attempts = attempts + 1, \
+                    next_attempt_at = $2 + make_interval(secs => least($4, $3 * 2.0 ^ least(attempts, 20)))
+             WHERE seq = ANY($1)",
+        )
+        .bind(seqs(refused))
+        .bind(now)
+        .bind(REST.0)
+        .bind(REST.1)
+        .execute(sql)
+        .await?;
+    }
+    Ok(())
+}

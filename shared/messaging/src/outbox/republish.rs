@@ -1,0 +1,35 @@
+//! Publishing again what was published: for a broker that has lost what it had.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{
+    audit::{self, Action, Operator},
+    database::Database,
+};
+
+/// Sets what was published at `from` or later back to unpublished, so that the relay sends it again under its ids; gives
+/// how many events. For a broker that has lost what it had.
+///
+/// All rows in one transaction, while no relay claims: otherwise a subject's next event could be published between two
+/// of its earlier ones.
+pub async fn republish(database: &Database, from: Timestamp, operator: &Operator) -> Result<u64, sqlx::Error> {
+    let mut tx = database.begin().await?;
+    // However many they are; and a turn of the relay that has begun is waited for.
+    sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'").execute(tx.sql()).await?;
+    sqlx::query(concat!("SELECT pg_advisory_xact_lock(", super::gate!(), ")")).execute(tx.sql()).await?;
+    let rows = sqlx::query(
+        "UPDATE outbox SET published_at = NULL, attempts = 0, next_attempt_at = NULL WHERE published_at >= $1",
+    )
+    .bind(jiff_sqlx::Timestamp::from(from))
+    .execute(tx.sql())
+    .await?
+    .rows_affected();
+    let now = tx.now();
+    let after = json!({ "from": from, "republished": rows });
+    let action = Action { event_id: None, name: "republish", reason: None, before: json!(null), after };
+    audit::write(tx.sql(), now, operator, action).await?;
+    tx.commit().await?;
+    database.wake_ups.relay.notify_one();
+    Ok(rows)
+}

@@ -1,0 +1,214 @@
+//! Messages that could not be handled: kept with the reason, tried again, never dropped.
+//!
+//! `waiting` is the first of its customer and has a next attempt; `behind` waits for an earlier one of its customer and
+//! spends no attempts; `dead` needs a person, and blocks its customer in this service until it is retried, edited or
+//! discarded. An undecodable message has no key and blocks nobody.
+
+use std::{collections::HashSet, time::Duration};
+
+use event::{Envelope, EventMeta};
+use sqlx::PgConnection;
+use tracing::info;
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    failure::Failure,
+    message::{Incoming, row_id},
+    step::{Step, reached},
+    suspects,
+    unit_of_work::UnitOfWork,
+};
+
+pub mod dead_letters;
+pub mod hospital;
+pub mod redrive;
+
+/// The delay before the second attempt; it doubles with each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+/// The longest delay between attempts.
+const LONGEST_DELAY: Duration = Duration::from_hours(1);
+
+/// How long after `tries` attempts the next is due: doubling, with jitter so that a crowd does not come back as one.
+pub(crate) fn delay(tries: i32) -> Duration {
+    let doubled = FIRST_DELAY.saturating_mul(1 << tries.saturating_sub(1).clamp(0, 20));
+    doubled.min(LONGEST_DELAY).mul_f64(0.75 + 0.5 * fastrand::f64())
+}
+
+/// The customers among `messages` for whom something waits or is dead.
+pub(crate) async fn held_keys(sql: &mut PgConnection, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let keys: Vec<_> = messages.iter().filter_map(|message| Some(message.decoded().ok()?.subject)).collect();
+    let held: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT key FROM parked WHERE key = ANY($1) AND state IN ('waiting', 'behind', 'dead')",
+    )
+    .bind(keys)
+    .fetch_all(sql)
+    .await?;
+    Ok(held.into_iter().collect())
+}
+
+/// Puts `message` behind an earlier one of its customer, in the inbox's transaction.
+pub(crate) async fn put_behind(
+    tx: &mut UnitOfWork,
+    message: &Incoming,
+    envelope: &Envelope,
+) -> Result<(), sqlx::Error> {
+    let row = Row {
+        key: Some(envelope.subject),
+        state: "behind",
+        reason: "behind_an_earlier_one",
+        error: String::new(),
+        attempts: 0,
+        next_attempt_at: None,
+    };
+    insert(tx, message, row).await
+}
+
+struct Row {
+    key: Option<Uuid>,
+    state: &'static str,
+    reason: &'static str,
+    error: String,
+    attempts: i32,
+    next_attempt_at: Option<jiff::Timestamp>,
+}
+
+async fn insert(tx: &mut UnitOfWork, message: &Incoming, row: Row) -> Result<(), sqlx::Error> {
+    let now = jiff_sqlx::Timestamp::from(tx.now());
+    sqlx::query(
+        "INSERT INTO parked (event_id, event_type, key, state, body, muted, reason, error, attempts, tries, parked_at, \
+                             tried_since, next_attempt_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $10, $11)",
+    )
+    .bind(message.id)
+    .bind(&message.exchange)
+    .bind(row.key)
+    .bind(row.state)
+    .bind(&message.body[..])
+    .bind(message.muted)
+    .bind(row.reason)
+    .bind(&row.error)
+    .bind(row.attempts)
+    .bind(now)
+    .bind(row.next_attempt_at.map(jiff_sqlx::Timestamp::from))
+    .execute(tx.sql())
+    .await?;
+    Ok(())
+}
+
+/// Takes charge of a message that failed alone: it waits, or is dead if no attempt can help. If somebody has handled it
+/// meanwhile, nothing happens.
+pub async fn park(database: &Database, message: &Incoming, failure: &Failure) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    if !take_charge(&mut tx, database.service, message).await? {
+        suspects::clear(tx.sql(), &[message.id]).await?;
+        return tx.commit().await;
+    }
+    // No key if the envelope is unreadable. An envelope that is fine with data that is not still names its customer.
+    let key = message.decoded().ok().map(|envelope| envelope.subject);
+    let dead = failure.is_permanent();
+    let row = Row {
+        key,
+        state: if dead { "dead" } else { "waiting" },
+        reason: failure.class(),
+        error: describe(failure),
+        attempts: 1,
+        next_attempt_at: (!dead).then(|| tx.now() + delay(1)),
+    };
+    insert(&mut tx, message, row).await?;
+    note_attempt(&mut tx, message.id, 1, failure).await?;
+    suspects::clear(tx.sql(), &[message.id]).await?;
+    reached(Step::Parked).await;
+    tx.commit().await?;
+    reached(Step::Committed).await;
+    message.span.in_scope(|| log(dead, message, failure.class(), 1));
+    database.wake_ups.redriver.notify_one();
+    Ok(())
+}
+
+/// Adds an attempt that failed to the message's record.
+async fn note_attempt(tx: &mut UnitOfWork, id: Uuid, number: i32, failure: &Failure) -> Result<(), sqlx::Error> {
+    let now = jiff_sqlx::Timestamp::from(tx.now());
+    sqlx::query("INSERT INTO attempts (event_id, number, at, reason, error) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(number)
+        .bind(now)
+        .bind(failure.class())
+        .bind(describe(failure))
+        .execute(tx.sql())
+        .await?;
+    Ok(())
+}
+
+/// The inbox row of a parked message, without `done_at`; `false` if there was one.
+async fn take_charge(tx: &mut UnitOfWork, service: &str, message: &Incoming) -> Result<bool, sqlx::Error> {
+    let now = jiff_sqlx::Timestamp::from(tx.now());
+    let inserted = sqlx::query(
+        "INSERT INTO inbox (event_id, id, event_type, received_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(message.id)
+    .bind(row_id(message.id, service))
+    .bind(&message.exchange)
+    .bind(now)
+    .execute(tx.sql())
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// The whole chain of causes, for the table only.
+fn describe(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text.replace('\0', "\u{fffd}")
+}
+
+fn log(dead: bool, message: &Incoming, reason: &'static str, attempts: i32) {
+    match message.meta() {
+        Some(meta) if dead => log_dead(&meta, reason, attempts),
+        Some(meta) => log_parked(&meta, reason, attempts),
+        None => info!(event_id = %message.id, event_type = message.exchange, reason, attempts, "event dead"),
+    }
+}
+
+/// As [`crate::telemetry::log_hop`], with why and how often.
+macro_rules! log_kept {
+    ($name:ident, $message:literal) => {
+        fn $name(meta: &EventMeta, reason: &'static str, attempts: i32) {
+            info!(
+                event_id = %meta.id,
+                event_type = meta.event_type,
+                correlation_id = %meta.correlation_id,
+                causation_id = meta.causation_id.map(tracing::field::display),
+                transaction_id = %format_args!("{}.{}", meta.correlation_id, meta.id),
+                subject = %meta.subject,
+                reason,
+                attempts,
+                $message
+            );
+        }
+    };
+}
+log_kept!(log_parked, "event parked");
+log_kept!(log_dead, "event dead");
+
+/// The hop of a message that was put behind another.
+pub(crate) fn log_behind(meta: &EventMeta) {
+    log_parked(meta, "behind_an_earlier_one", 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_with_jitter_up_to_an_hour() {
+        for (attempts, base) in [(1, 0.25), (2, 0.5), (3, 1.0), (10, 128.0), (40, 3600.0)] {
+            let seconds = delay(attempts).as_secs_f64();
+            assert!((base * 0.75..=base * 1.25).contains(&seconds), "attempt {attempts}: {seconds} s");
+        }
+    }
+}

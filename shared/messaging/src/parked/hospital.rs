@@ -1,0 +1,243 @@
+//! The hospital: what operators see of parked messages, and what they may do about them.
+//!
+//! Nothing here handles a message. A retry makes it due, and the [re-driver](super::redrive) of this service, and of no
+//! other, tries it in its turn; what waits behind it follows. Each action is one transaction with its line in the
+//! [audit trail](super::audit).
+
+use event::Envelope;
+use serde_json::{Value, json};
+use sqlx::FromRow;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::{
+    audit::{self, Action, Operator},
+    database::Database,
+    failure::{Failure, FieldError},
+    handler::Handlers,
+    unit_of_work::UnitOfWork,
+};
+
+mod record;
+
+pub use record::{Attempt, Filter, Record, State, Summary};
+
+/// How many messages one transaction of a bulk action changes at most.
+const BULK: i64 = 500;
+
+/// Why an action was not done.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// No such message is parked here.
+    #[error("no such message is parked here")]
+    Unknown,
+    /// It is done or discarded: there is nothing to do about it any more.
+    #[error("this message is {0} already")]
+    Resolved(State),
+    /// Another message of its customer comes first.
+    #[error("this message waits behind {0}: act on that one")]
+    Behind(Uuid),
+    /// The corrected event is none, or is another one.
+    #[error("the corrected event can't take the place of this one")]
+    NotThisEvent(Vec<FieldError>),
+    /// The database's fault.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// The parked messages of one service, for its operators.
+#[derive(Clone, Debug)]
+pub struct Hospital {
+    database: Database,
+    handlers: Handlers,
+}
+
+impl Hospital {
+    /// What is parked in `database`; `handlers` say what a corrected event must parse as.
+    pub fn new(database: Database, handlers: Handlers) -> Self {
+        Self { database, handlers }
+    }
+
+    /// At most `limit` messages that `filter` selects, newest first, beginning before the position `before`.
+    pub async fn list(&self, filter: &Filter, before: Option<i64>, limit: i64) -> Result<Vec<Summary>, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        record::list(tx.sql(), filter, before, limit).await
+    }
+
+    /// Everything that is known of one message.
+    pub async fn show(&self, event_id: Uuid) -> Result<Record, Refusal> {
+        let mut tx = self.database.begin().await?;
+        let kept = record::find(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?;
+        let attempts = record::attempts(tx.sql(), event_id).await?;
+        let waits_behind = first_of(&mut tx, &kept.summary).await?;
+        let audit = audit::of(tx.sql(), event_id).await?;
+        Ok(Record::new(kept, waits_behind, attempts, audit))
+    }
+
+    /// Makes a message due now, its time limit and its delays begin anew.
+    pub async fn retry(&self, event_id: Uuid, operator: &Operator) -> Result<Summary, Refusal> {
+        let mut tx = self.database.begin().await?;
+        let before = self.lock(&mut tx, event_id).await?;
+        if before.state == State::Behind {
+            let first = first_of(&mut tx, &before).await?;
+            return Err(Refusal::Behind(first.unwrap_or(event_id)));
+        }
+        make_due(&mut tx, &[event_id]).await?;
+        let after = self.note(&mut tx, operator, "retry", None, &before).await?;
+        tx.commit().await?;
+        self.database.wake_ups.redriver.notify_one();
+        Ok(after)
+    }
+
+    /// The same for all that `filter` selects and that no other message comes before; gives how many.
+    pub async fn retry_all(&self, filter: &Filter, operator: &Operator) -> Result<u64, sqlx::Error> {
+        let mut retried = 0;
+        let mut after = 0;
+        loop {
+            let mut tx = self.database.begin().await?;
+            let some = record::lock_retriable(tx.sql(), filter, after, BULK).await?;
+            let Some(last) = some.last() else { return Ok(retried) };
+            after = last.seq;
+            let ids: Vec<_> = some.iter().map(|summary| summary.event_id).collect();
+            make_due(&mut tx, &ids).await?;
+            for before in &some {
+                self.note(&mut tx, operator, "retry", None, before).await?;
+            }
+            tx.commit().await?;
+            retried += ids.len() as u64;
+            self.database.wake_ups.redriver.notify_one();
+        }
+    }
+
+    /// Puts a corrected event in the place of a message's body; it is tried again when it is retried. The id, the type and
+    /// the customer stay what they are, the original is kept.
+    pub async fn edit(&self, event_id: Uuid, body: Vec<u8>, operator: &Operator) -> Result<Summary, Refusal> {
+        let mut tx = self.database.begin().await?;
+        let before = self.lock(&mut tx, event_id).await?;
+        let customer = self.check(&before, &body).map_err(Refusal::NotThisEvent)?;
+        let old = record::find(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?;
+        sqlx::query("UPDATE parked SET original = coalesce(original, body), body = $2, key = $3 WHERE event_id = $1")
+            .bind(event_id)
+            .bind(&body)
+            .bind(customer)
+            .execute(tx.sql())
+            .await?;
+        let now = tx.now();
+        let (was, is) = (json!({ "event": shown(&old.body) }), json!({ "event": shown(&body) }));
+        let action = Action { event_id: Some(event_id), name: "edit", reason: None, before: was, after: is };
+        audit::write(tx.sql(), now, operator, action).await?;
+        let after = record::find(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?.summary;
+        tx.commit().await?;
+        Ok(after)
+    }
+
+    /// Gives a message up, for a reason; what waits behind it follows.
+    pub async fn discard(&self, event_id: Uuid, reason: &str, operator: &Operator) -> Result<Summary, Refusal> {
+        let mut tx = self.database.begin().await?;
+        let before = self.lock(&mut tx, event_id).await?;
+        let now = jiff_sqlx::Timestamp::from(tx.now());
+        sqlx::query(
+            "UPDATE parked SET state = 'discarded', resolved_at = $2, next_attempt_at = NULL WHERE event_id = $1",
+        )
+        .bind(event_id)
+        .bind(now)
+        .execute(tx.sql())
+        .await?;
+        let after = self.note(&mut tx, operator, "discard", Some(reason), &before).await?;
+        tx.commit().await?;
+        self.database.wake_ups.redriver.notify_one();
+        Ok(after)
+    }
+
+    /// The message, locked, if there is still something to do about it.
+    async fn lock(&self, tx: &mut UnitOfWork, event_id: Uuid) -> Result<Summary, Refusal> {
+        let summary = record::lock(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?;
+        match summary.state {
+            State::Done | State::Discarded => Err(Refusal::Resolved(summary.state)),
+            State::Waiting | State::Behind | State::Dead => Ok(summary),
+        }
+    }
+
+    async fn note(
+        &self,
+        tx: &mut UnitOfWork,
+        operator: &Operator,
+        name: &'static str,
+        reason: Option<&str>,
+        before: &Summary,
+    ) -> Result<Summary, sqlx::Error> {
+        let found = record::find(tx.sql(), before.event_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let now = tx.now();
+        let state = |of: &Summary| json!({ "state": of.state, "next_attempt_at": of.next_attempt_at });
+        let (was, is) = (state(before), state(&found.summary));
+        let action = Action { event_id: Some(before.event_id), name, reason, before: was, after: is };
+        audit::write(tx.sql(), now, operator, action).await?;
+        Ok(found.summary)
+    }
+
+    /// Whose the corrected event is, if it may take the place of `parked`.
+    fn check(&self, parked: &Summary, body: &[u8]) -> Result<Uuid, Vec<FieldError>> {
+        let wrong = |field: &str, detail: String| FieldError { field: field.into(), detail };
+        let envelope: Envelope =
+            serde_json::from_slice(body).map_err(|error| vec![wrong("event", error.to_string())])?;
+        let mut problems = Vec::new();
+        if envelope.id != parked.event_id {
+            problems.push(wrong("id", format!("may not change: it is {}", parked.event_id)));
+        }
+        if parked.subject.is_some_and(|customer| customer != envelope.subject) {
+            problems.push(wrong("subject", "may not change: the message belongs to its customer".into()));
+        }
+        match self.handlers.check(&envelope) {
+            _ if envelope.event_type != parked.event_type => {
+                problems.push(wrong("type", format!("may not change: it is {}", parked.event_type)));
+            }
+            Ok(()) => {}
+            Err(Failure::Undecodable(reason)) => problems.push(wrong("data", reason)),
+            Err(failure) => problems.push(wrong("type", failure.to_string())),
+        }
+        if problems.is_empty() { Ok(envelope.subject) } else { Err(problems) }
+    }
+}
+
+async fn make_due(tx: &mut UnitOfWork, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    let now = jiff_sqlx::Timestamp::from(tx.now());
+    sqlx::query(
+        "UPDATE parked SET state = 'waiting', next_attempt_at = $2, tried_since = $2, tries = 0
+         WHERE event_id = ANY($1)",
+    )
+    .bind(event_ids)
+    .bind(now)
+    .execute(tx.sql())
+    .await?;
+    Ok(())
+}
+
+/// The first unresolved message of the same customer, if that is another one.
+async fn first_of(tx: &mut UnitOfWork, summary: &Summary) -> Result<Option<Uuid>, sqlx::Error> {
+    if summary.state != State::Behind {
+        return Ok(None);
+    }
+    sqlx::query_scalar(
+        "SELECT event_id FROM parked WHERE key = $1 AND seq < $2 AND state IN ('waiting', 'behind', 'dead')
+         ORDER BY seq LIMIT 1",
+    )
+    .bind(summary.subject)
+    .bind(summary.seq)
+    .fetch_optional(tx.sql())
+    .await
+}
+
+/// A body for people: as JSON if it is some, else as text.
+fn shown(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
+}
+
+/// A row of `parked` with its body.
+#[derive(FromRow)]
+struct Kept {
+    #[sqlx(flatten)]
+    summary: Summary,
+    body: Vec<u8>,
+    original: Option<Vec<u8>>,
+    error: String,
+}

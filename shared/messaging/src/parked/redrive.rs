@@ -1,0 +1,233 @@
+//! Tries parked messages again: the first unresolved one of each customer, one transaction each.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt, service_fn, util::BoxService};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::{delay, describe, log, note_attempt};
+use crate::{
+    database::Database,
+    failure::{self, Failure},
+    handler::Handlers,
+    message::{Batch, Incoming, Outcome},
+    middleware::{self, BatchService},
+    processing::{handle_in_span, say_handled},
+    step::{Step, reached},
+};
+
+/// How often the re-driver looks if nothing was parked in this process: a replica may have died.
+const SLOW_POLL: Duration = Duration::from_secs(1);
+
+/// Re-drives the parked messages of one service.
+pub struct Redriver {
+    database: Database,
+    stack: BoxService<Batch, Vec<Outcome>, Failure>,
+    time_limit: Duration,
+}
+
+impl Redriver {
+    /// Hands parked messages to `handlers` until they are done, or have been here for `time_limit`: then they are dead.
+    pub fn new(database: Database, handlers: Handlers, limits: &middleware::Limits, time_limit: Duration) -> Self {
+        let attempt = Attempt { database: database.clone(), handlers };
+        Self { database, stack: middleware::stack(attempt.service(), limits), time_limit }
+    }
+
+    /// Re-drives until `shutdown`; an attempt that has begun is finished.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            let rest = match self.redrive_one().await {
+                Ok(true) => continue,
+                Ok(false) => self.until_next().await.unwrap_or(SLOW_POLL),
+                Err(error) if failure::is_away(&error) => SLOW_POLL,
+                Err(_) => {
+                    warn!("the database refuses the statements of parked messages");
+                    SLOW_POLL
+                }
+            };
+            let wake = self.database.wake_ups.redriver.notified();
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = wake => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+
+    /// Tries one message that is due; `false` if none is.
+    pub async fn redrive_one(&mut self) -> Result<bool, sqlx::Error> {
+        let Some(row) = self.take().await? else { return Ok(false) };
+        let mut message = Incoming::stored(row.event_id, row.event_type, row.body);
+        message.muted = row.muted;
+        let batch = Batch::one(message.clone());
+        // The stack is ready at once or becomes so: its only limit is the rate.
+        let result = async { self.stack.ready().await?.call(batch).await }.await;
+        match result {
+            Ok(_) => {}
+            Err(Failure::DatabaseAway(error)) => return Err(error),
+            Err(failure) => {
+                reached(Step::Failed).await;
+                self.record(&message, &failure, row.charged).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Charges the attempt before it begins, with the delay to the next: should the process die of it, the message comes
+    /// back later and later instead of at once for ever, and replicas keep out of each other's way.
+    async fn take(&self) -> Result<Option<Taken>, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let now = tx.now();
+        let due: Option<(i64, i32)> = sqlx::query_as(
+            "SELECT seq, tries FROM parked AS due
+             WHERE (state = 'behind' OR state = 'waiting' AND next_attempt_at <= $1)
+               AND (key IS NULL OR seq = (SELECT min(first.seq) FROM parked AS first
+                    WHERE first.key = due.key AND first.state IN ('waiting', 'behind', 'dead')))
+             ORDER BY next_attempt_at NULLS FIRST, seq
+             LIMIT 1
+             FOR UPDATE SKIP LOCKED",
+        )
+        .bind(jiff_sqlx::Timestamp::from(now))
+        .fetch_optional(tx.sql())
+        .await?;
+        let Some((seq, tries)) = due else { return Ok(None) };
+        let taken = sqlx::query_as(
+            "UPDATE parked SET state = 'waiting', attempts = attempts + 1, tries = tries + 1, next_attempt_at = $2
+             WHERE seq = $1
+             RETURNING event_id, event_type, body, muted, attempts, tries, tried_since",
+        )
+        .bind(seq)
+        .bind(jiff_sqlx::Timestamp::from(now + delay(tries + 1)))
+        .fetch_one(tx.sql())
+        .await?;
+        tx.commit().await?;
+        reached(Step::Taken).await;
+        Ok(Some(taken))
+    }
+
+    /// Writes down why the attempt failed; dead if no other can help or the time is over.
+    async fn record(
+        &self,
+        message: &Incoming,
+        failure: &Failure,
+        Charged { attempts, tries, tried_since }: Charged,
+    ) -> Result<(), sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let age = tx.now().duration_since(tried_since.to_jiff()).unsigned_abs();
+        let dead = failure.is_permanent() || age > self.time_limit;
+        let recorded = sqlx::query(
+            "UPDATE parked SET reason = $3, error = $4, state = CASE WHEN $5 THEN 'dead' ELSE state END, \
+                    next_attempt_at = CASE WHEN $5 THEN NULL ELSE next_attempt_at END
+             WHERE event_id = $1 AND state = 'waiting' AND attempts = $2 AND tries = $6 AND body = $7",
+        )
+        .bind(message.id)
+        .bind(attempts)
+        .bind(failure.class())
+        .bind(describe(failure))
+        .bind(dead)
+        .bind(tries)
+        .bind(&message.body[..])
+        .execute(tx.sql())
+        .await?;
+        note_attempt(&mut tx, message.id, attempts, failure).await?;
+        tx.commit().await?;
+        reached(Step::Committed).await;
+        // An operator may have corrected, retried or discarded it meanwhile: then this attempt is history.
+        if recorded.rows_affected() == 1 {
+            log(dead, message, failure.class(), attempts);
+        }
+        Ok(())
+    }
+
+    /// How long until the next attempt is due, at most [`SLOW_POLL`].
+    async fn until_next(&self) -> Option<Duration> {
+        let next: Option<jiff_sqlx::Timestamp> =
+            sqlx::query_scalar("SELECT min(next_attempt_at) FROM parked WHERE state = 'waiting'")
+                .fetch_one(&self.database.pool)
+                .await
+                .ok()?;
+        let wait = next?.to_jiff().duration_since(self.database.clock.now());
+        Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(10), SLOW_POLL))
+    }
+}
+
+#[derive(FromRow)]
+struct Taken {
+    event_id: Uuid,
+    event_type: String,
+    body: Vec<u8>,
+    muted: bool,
+    #[sqlx(flatten)]
+    charged: Charged,
+}
+
+/// Which attempt it is: in all, and since when the time limit runs.
+#[derive(Clone, Copy, FromRow)]
+struct Charged {
+    attempts: i32,
+    tries: i32,
+    tried_since: jiff_sqlx::Timestamp,
+}
+
+/// The innermost service of the re-driver's stack. Not through the inbox's ON CONFLICT: the message has its row there
+/// since it was parked, and would be dropped as a duplicate.
+#[derive(Clone)]
+struct Attempt {
+    database: Database,
+    handlers: Handlers,
+}
+
+impl Attempt {
+    fn service(self) -> impl BatchService {
+        service_fn(move |batch| self.clone().handle(batch))
+    }
+
+    async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
+        let mut tx = self.database.begin().await?;
+        let mut outcomes = Vec::with_capacity(batch.messages.len());
+        for message in &batch.messages {
+            outcomes.push(self.handle_one(&mut tx, message).await?);
+        }
+        tx.commit().await?;
+        reached(Step::Committed).await;
+        for (message, outcome) in batch.messages.iter().zip(&outcomes) {
+            if let (Some(meta), Outcome::Handled { local, took }) = (message.meta(), outcome) {
+                message.span.in_scope(|| say_handled(&self.database, &meta, *local, *took));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn handle_one(
+        &self,
+        tx: &mut crate::unit_of_work::UnitOfWork,
+        message: &Incoming,
+    ) -> Result<Outcome, Failure> {
+        // The body as well: an operator may have corrected it since it was taken.
+        let locked: Option<i64> = sqlx::query_scalar(
+            "SELECT seq FROM parked WHERE event_id = $1 AND body = $2 AND state = 'waiting' FOR UPDATE SKIP LOCKED",
+        )
+        .bind(message.id)
+        .bind(&message.body[..])
+        .fetch_optional(tx.sql())
+        .await?;
+        let Some(seq) = locked else { return Ok(Outcome::AlreadyHandled) };
+        let service = self.database.service;
+        let handled = handle_in_span(&self.handlers, tx, message, message.decoded()?, service).await?;
+        let now = jiff_sqlx::Timestamp::from(tx.now());
+        sqlx::query("UPDATE parked SET state = 'done', resolved_at = $2, next_attempt_at = NULL WHERE seq = $1")
+            .bind(seq)
+            .bind(now)
+            .execute(tx.sql())
+            .await?;
+        sqlx::query("UPDATE inbox SET done_at = $2 WHERE event_id = $1")
+            .bind(message.id)
+            .bind(now)
+            .execute(tx.sql())
+            .await?;
+        Ok(handled)
+    }
+}

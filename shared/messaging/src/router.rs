@@ -1,0 +1,109 @@
+//! The router: deliveries of the service's queue, in batches, through the layers to the handlers.
+//!
+//! One task reads them, so the order is this loop's and never the scheduler's. Only the router settles, and in two ways:
+//! it acknowledges what the service has taken charge of, or it closes the channel, and everything comes again in its
+//! place. A nack would put one message back behind its successors; a cancel would start the stand-by replica while this
+//! one still holds messages.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    bus::{BusError, Settling, Subscriber, Topology},
+    database::Database,
+    handler::Handlers,
+    health::{Condition, Health},
+    message::MAX_BATCH,
+    middleware::Limits,
+};
+
+mod dispatch;
+mod session;
+
+pub use dispatch::Dispatcher;
+
+/// How a router behaves; the defaults are what runs in production.
+#[derive(Clone, Copy, Debug)]
+pub struct RouterSettings {
+    /// How many messages share a transaction at most.
+    pub max_batch: usize,
+    /// The limits of the middleware.
+    pub limits: Limits,
+    /// When a history counts as read.
+    pub settling: Settling,
+    /// Whether a first catch-up is muted: it builds the state without mails and follow-ups.
+    pub mute_catch_up: bool,
+}
+
+impl Default for RouterSettings {
+    fn default() -> Self {
+        Self { max_batch: MAX_BATCH, limits: Limits::default(), settling: Settling::default(), mute_catch_up: false }
+    }
+}
+
+/// Receives what a service reacts to.
+pub struct Router {
+    database: Database,
+    topology: Topology,
+    subscriber: Box<dyn Subscriber>,
+    dispatcher: Dispatcher,
+    health: Health,
+    settings: RouterSettings,
+}
+
+/// Why a session on the bus ended.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The bus's fault.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The database's, which is not away.
+    #[error("the database does not answer as it should")]
+    Database(#[from] sqlx::Error),
+    /// What is not settled comes again.
+    #[error("the channel was closed")]
+    ChannelClosed,
+    /// Before the broker loses its patience.
+    #[error("the database was away for so long that the messages go back to the broker")]
+    HeldTooLong,
+    /// As asked.
+    #[error("shutting down")]
+    ShuttingDown,
+}
+
+impl Router {
+    /// A router that hands what comes from `subscriber` to `handlers`.
+    pub fn new(
+        database: Database,
+        topology: Topology,
+        subscriber: Box<dyn Subscriber>,
+        handlers: Handlers,
+        health: Health,
+        settings: RouterSettings,
+    ) -> Self {
+        // Here and not when it runs: until then the service must not look ready.
+        health.set("router", Condition::Down("not connected to the broker yet".into()));
+        let dispatcher = Dispatcher::new(database.clone(), handlers, &settings);
+        Self { database, topology, subscriber, dispatcher, health, settings }
+    }
+
+    /// Receives until `shutdown`, whatever happens to the broker and the database; then finishes the running batch,
+    /// acknowledges it and closes the channel.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while let Err(error) = self.session(&shutdown).await {
+            self.subscriber.close().await;
+            self.database.metrics.broker.subscriber.is(false, self.subscriber.reconnects());
+            if matches!(error, SessionError::ShuttingDown) {
+                return;
+            }
+            let reason = error.to_string();
+            if self.health.set("router", Condition::Down(reason.clone())) {
+                warn!(reason, "the router can't receive: trying again until it can");
+            }
+            let rest = Duration::from_millis(fastrand::u64(200..500));
+            let _ = tokio::time::timeout(rest, shutdown.cancelled()).await;
+        }
+    }
+}

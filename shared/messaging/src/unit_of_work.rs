@@ -1,0 +1,175 @@
+//! The transaction that can publish: a fact and its event commit together or not at all.
+//!
+//! Publish first and save later, and a crash in between announces what never happened. Save first and publish later,
+//! and it keeps quiet about what did. So [`UnitOfWork::publish`] only writes down; the outbox rows are the last
+//! statements of the same transaction, and the [relay](crate::outbox::relay) tells the world afterwards.
+
+use std::{collections::HashMap, sync::Arc};
+
+use event::{Event, EventMeta, MAX_SIZE, TraceContext, derived_id};
+use jiff::Timestamp;
+use sqlx::{PgConnection, Postgres, Transaction};
+use thiserror::Error;
+use tokio::sync::Notify;
+use tracing::Span;
+use uuid::Uuid;
+
+use crate::{database::Database, log::log_hop, outbox};
+
+/// An event that can't be published, whoever tries.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    /// Larger than [`MAX_SIZE`].
+    #[error("an event of {size} bytes is larger than {MAX_SIZE}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// Not JSON.
+    #[error("the event can't be written as JSON")]
+    NotJson(#[from] serde_json::Error),
+}
+
+/// The event that a unit of work answers: its follow-ups derive their ids from it.
+pub type Cause = EventMeta;
+
+/// A transaction with `publish`. Dropping it rolls back and publishes nothing.
+#[derive(Debug)]
+pub struct UnitOfWork {
+    transaction: Transaction<'static, Postgres>,
+    database: Database,
+    cause: Option<Cause>,
+    muted: bool,
+    /// How many follow-ups of each type the current cause has.
+    ordinals: HashMap<&'static str, usize>,
+    made: Option<Uuid>,
+    recorded: Vec<outbox::PendingEvent>,
+    waiting: Vec<Arc<Notify>>,
+}
+
+impl UnitOfWork {
+    fn new(transaction: Transaction<'static, Postgres>, database: Database) -> Self {
+        Self {
+            transaction,
+            database,
+            cause: None,
+            muted: false,
+            ordinals: HashMap::new(),
+            made: None,
+            recorded: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The connection, for SQL within this transaction.
+    pub fn sql(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// Now, by the service's clock.
+    pub fn now(&self) -> Timestamp {
+        self.database.clock.now()
+    }
+
+    /// The event that is being answered; none in an HTTP request.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// From here on this unit of work answers `cause`.
+    pub fn answer(&mut self, cause: Cause) {
+        self.cause = Some(cause);
+        self.ordinals.clear();
+        self.made = None;
+    }
+
+    /// From here on this unit of work builds state and tells nobody, or does again.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// Whether it only builds state: what it publishes is dropped, and a handler that queues something for the outside
+    /// (a mail) must not have it sent.
+    pub fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// Says what this step made, if it is no event: the second half of its `transaction_id`.
+    pub fn made(&mut self, id: Uuid) {
+        self.made.get_or_insert(id);
+    }
+
+    /// What the current step made first: an event's id, or what [`UnitOfWork::made`] said.
+    pub(crate) fn made_first(&self) -> Option<Uuid> {
+        self.made
+    }
+
+    /// Publishes `event` if and when this unit of work commits. The id is a new UUIDv7 for a first event, and derived
+    /// from the cause for a follow-up. A muted unit of work publishes nothing.
+    pub fn publish<E: Event>(&mut self, event: &E) -> Result<EventMeta, PublishError> {
+        let data = serde_json::value::to_raw_value(event)?;
+        let size = data.get().len() + ENVELOPE_SIZE;
+        if size > MAX_SIZE {
+            return Err(PublishError::TooLarge { size });
+        }
+        let meta = self.identify::<E>(event);
+        if self.muted {
+            return Ok(meta);
+        }
+        self.made(meta.id);
+        let span = Span::current();
+        let trace = TraceContext::of(&span);
+        let time = self.now();
+        self.recorded.push(outbox::PendingEvent { meta: meta.clone(), version: E::VERSION, time, trace, data, span });
+        Ok(meta)
+    }
+
+    fn identify<E: Event>(&mut self, event: &E) -> EventMeta {
+        let (event_type, subject) = (E::TYPE.to_owned(), event.subject());
+        let Some(cause) = &self.cause else {
+            let id = self.database.clock.new_id();
+            return EventMeta { id, event_type, subject, correlation_id: id, causation_id: None };
+        };
+        let ordinal = self.ordinals.entry(E::TYPE).or_default();
+        let id = derived_id(cause.id, self.database.service, E::TYPE, *ordinal);
+        *ordinal += 1;
+        EventMeta { id, event_type, subject, correlation_id: cause.correlation_id, causation_id: Some(cause.id) }
+    }
+
+    /// Wakes `sender` if and when this unit of work commits: there is a row for it.
+    pub fn wake_on_commit(&mut self, sender: &Arc<Notify>) {
+        self.waiting.push(sender.clone());
+    }
+
+    /// Commits the facts and their events, then wakes the relay of this process.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        outbox::insert(&mut self.transaction, self.database.service, &self.recorded).await?;
+        self.transaction.commit().await?;
+        let now = self.database.clock.now();
+        for event in &self.recorded {
+            self.database.metrics.flow.recorded(&event.meta, now);
+            event.span.in_scope(|| log_hop("event recorded", &event.meta, event.meta.id));
+        }
+        if !self.recorded.is_empty() {
+            self.database.wake_ups.relay.notify_one();
+        }
+        self.waiting.iter().for_each(|sender| sender.notify_one());
+        Ok(())
+    }
+}
+
+impl Database {
+    /// Begins a transaction that can publish.
+    ///
+    /// In a task of its own: sqlx's `begin` is not cancel-safe, and a caller that gives up must not leave an open
+    /// transaction in the pool.
+    pub async fn begin(&self) -> Result<UnitOfWork, sqlx::Error> {
+        let pool = self.pool.clone();
+        let transaction = tokio::spawn(async move { pool.begin().await });
+        let transaction = transaction.await.map_err(|e| sqlx::Error::Io(std::io::Error::other(e)))??;
+        Ok(UnitOfWork::new(transaction, self.clone()))
+    }
+}
+
+/// Room for everything around the data: ids, times, trace headers.
+const ENVELOPE_SIZE: usize = 2048;

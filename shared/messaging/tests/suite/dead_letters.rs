@@ -1,0 +1,144 @@
+//! What the broker itself gives up on, on the real RabbitMQ.
+
+use axum::http::StatusCode;
+use contracts::events::customer::{CustomerCreated, CustomerOnboarded};
+use event::{Event, EventType};
+use futures_util::StreamExt;
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties,
+    options::{
+        BasicConsumeOptions, BasicPublishOptions, BasicRejectOptions, ExchangeDeleteOptions, QueueDeleteOptions,
+    },
+    types::FieldTable,
+};
+use messaging::{
+    bus::{Bus, Topology, rabbitmq::RabbitMq},
+    database::Database,
+    parked::dead_letters::DeadLetters,
+    testing,
+};
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::stage::{Stage, created, customer, envelope};
+
+/// A queue of a service that does not consume it just now, on the broker.
+struct Queue {
+    broker: RabbitMq,
+    topology: Topology,
+    exchange: &'static str,
+    channel: Channel,
+    _connection: Connection,
+}
+
+impl Queue {
+    /// Bound to the events of type `E`, which no other test here publishes on the broker.
+    async fn new<E: Event>() -> Self {
+        let url = std::env::var("TEST_AMQP_URL").expect("TEST_AMQP_URL is not set: run the tests by scripts/test");
+        let broker = RabbitMq::new(SecretString::from(url.clone()), 30).unwrap();
+        let event = EventType::of::<E>();
+        let owner = Topology { service: E::OWNER, publishes: vec![event], reacts_to: Vec::new() };
+        broker.publisher(&owner).prepare().await.unwrap();
+        let service = Box::leak(format!("reader_{}", Uuid::now_v7().simple()).into_boxed_str());
+        let topology = Topology { service, publishes: Vec::new(), reacts_to: vec![event] };
+        assert!(broker.subscriber(&topology).bind().await.unwrap().is_empty());
+        let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        Self { broker, topology, exchange: E::TYPE, channel, _connection: connection }
+    }
+
+    /// Publishes each body, and has the broker give it up: it is refused instead of handled.
+    async fn give_up(&self, bodies: Vec<Vec<u8>>) {
+        let (queue, options) = (self.topology.service.into(), BasicConsumeOptions::default());
+        let consuming = self.channel.basic_consume(queue, "a test".into(), options, FieldTable::default());
+        let mut consumer = consuming.await.unwrap();
+        for body in bodies {
+            let (options, persistent) =
+                (BasicPublishOptions::default(), BasicProperties::default().with_delivery_mode(2));
+            self.channel.basic_publish(self.exchange.into(), "".into(), options, &body, persistent).await.unwrap();
+            let delivery = consumer.next().await.unwrap().unwrap();
+            assert!(delivery.acker.reject(BasicRejectOptions { requeue: false }).await.unwrap());
+        }
+        self.channel.basic_cancel("a test".into(), lapin::options::BasicCancelOptions::default()).await.unwrap();
+    }
+
+    /// Drains the dead letters into `database` until `last` is parked: whatever came before it has had its turn.
+    async fn drain(&self, database: &Database, last: Uuid) {
+        let shutdown = CancellationToken::new();
+        let dead_letters = DeadLetters::new(database.clone(), self.broker.subscriber(&self.topology));
+        let draining = tokio::spawn(dead_letters.run(shutdown.clone()));
+        let parked = || async { parked(database).await.iter().any(|(id, ..)| *id == last) };
+        testing::eventually("the last dead letter is parked", parked).await;
+        shutdown.cancel();
+        draining.await.unwrap();
+    }
+
+    async fn delete(self) {
+        let (queue, dead) = (self.topology.service, format!("{}.dead", self.topology.service));
+        for queue in [queue, &dead] {
+            self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+        }
+        self.channel.exchange_delete(dead.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
+    }
+}
+
+type Parked = (Uuid, String, Option<Uuid>, String, String, String);
+
+async fn parked(database: &Database) -> Vec<Parked> {
+    sqlx::query_as("SELECT event_id, event_type, key, state, reason, error FROM parked ORDER BY seq")
+        .fetch_all(&database.pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_the_broker_gave_up_is_dead_with_the_broker_s_reason_and_can_be_retried() {
+    let (mut stage, queue) = (Stage::new().await, Queue::new::<CustomerCreated>().await);
+    let (id, ada) = (Uuid::now_v7(), customer());
+    queue.give_up(vec![envelope(id, &created(ada, "Ada"))]).await;
+    let database = stage.reader.database.clone();
+    queue.drain(&database, id).await;
+    let dead = |id, event: &str, key| {
+        let error = "the broker gave it up: rejected".to_owned();
+        (id, event.to_owned(), Some(key), "dead".to_owned(), "given_up_by_broker".to_owned(), error)
+    };
+    assert_eq!(parked(&database).await, [dead(id, "customer_created", ada.0)]);
+    let record = stage.desk().show(id).await;
+    assert_eq!(record["failures"][0]["reason"], "given_up_by_broker");
+    assert_eq!(record["event"]["data"]["customer_id"], json!(ada));
+
+    // Its customer's later messages wait for it, as for any other that is dead.
+    stage.create(ada, "second").await;
+    stage.settle().await;
+    assert!(stage.effects().await.is_empty());
+    assert_eq!(stage.desk().retry(id).await.status, StatusCode::ACCEPTED);
+    stage.redrive().await;
+    assert_eq!(stage.effects().await, ["Ada", "second"]);
+    queue.delete().await;
+}
+
+#[tokio::test]
+async fn what_the_service_has_handled_meanwhile_is_not_parked_and_forgotten_by_the_broker() {
+    let (mut stage, queue) = (Stage::new().await, Queue::new::<CustomerOnboarded>().await);
+    let database = stage.reader.database.clone();
+    let onboarded = || CustomerOnboarded { customer_id: customer(), onboarded_at: database.clock.now() };
+    let body = |id| envelope(id, &onboarded());
+    let [handled, last, later] = [(); 3].map(|()| Uuid::now_v7());
+    stage.intruder.publish("customer_onboarded", handled, body(handled)).await;
+    assert_eq!(stage.effects().await, ["onboarded"]);
+
+    queue.give_up(vec![body(handled), body(last)]).await;
+    queue.drain(&database, last).await;
+    let ids = |parked: Vec<Parked>| parked.into_iter().map(|(id, ..)| id).collect::<Vec<_>>();
+    assert_eq!(ids(parked(&database).await), [last]);
+
+    // Did it come again, it would be parked now.
+    sqlx::raw_sql("TRUNCATE inbox CASCADE").execute(&database.pool).await.unwrap();
+    queue.give_up(vec![body(later)]).await;
+    queue.drain(&database, later).await;
+    assert!(!ids(parked(&database).await).contains(&handled));
+    assert_eq!(stage.effects().await, ["onboarded"]);
+    queue.delete().await;
+}

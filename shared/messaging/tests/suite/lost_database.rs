@@ -1,0 +1,119 @@
+//! A service whose database was lost builds its state again from the histories, and nobody else notices.
+
+use contracts::events::customer::{self, CustomerCreated, CustomerOnboarded};
+use event::EventType;
+use messaging::{
+    bus::memory::MemoryBus,
+    handler::Handlers,
+    health::Condition,
+    router::RouterSettings,
+    testing::{self, Actor},
+};
+use uuid::Uuid;
+
+use super::stage::{WriteDown, created, customer, database, effects, publish};
+
+/// `owner` registers, `reader` answers, `downstream` hears the answers.
+struct Chain {
+    bus: MemoryBus,
+    owner: Actor,
+    reader: Actor,
+    downstream: Actor,
+}
+
+impl Chain {
+    async fn new() -> Self {
+        let bus = MemoryBus::new();
+        let owner = database("customer").await;
+        let owner = Actor::start(&owner, &bus, customer::ALL, Handlers::new(), testing::settings()).await;
+        let reader = start_reader(&bus, testing::settings()).await;
+        reader.until_live().await;
+        let handlers = Handlers::new().on::<CustomerOnboarded>(WriteDown::default());
+        let downstream = database("downstream").await;
+        let downstream = Actor::start(&downstream, &bus, &[], handlers, testing::settings()).await;
+        downstream.until_live().await;
+        Self { bus, owner, reader, downstream }
+    }
+
+    async fn create(&mut self, names: &[&str]) {
+        for name in names {
+            publish(&self.owner.database, &created(customer(), name)).await;
+        }
+        testing::settle(&mut [&mut self.owner, &mut self.reader]).await;
+    }
+
+    /// The reader begins anew with an empty database; its queue is what it was.
+    async fn lose_the_reader_s_database(mut self, settings: RouterSettings) -> Self {
+        self.reader.stop().await;
+        self.reader = start_reader(&self.bus, settings).await;
+        self
+    }
+}
+
+async fn start_reader(bus: &MemoryBus, settings: RouterSettings) -> Actor {
+    let handlers = Handlers::new().on::<CustomerCreated>(WriteDown::default());
+    Actor::start(&database("reader").await, bus, &[EventType::of::<CustomerOnboarded>()], handlers, settings).await
+}
+
+async fn follow_ups(actor: &Actor) -> Vec<Uuid> {
+    sqlx::query_scalar("SELECT event_id FROM outbox ORDER BY seq").fetch_all(&actor.database.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_state_is_built_again_and_the_follow_ups_bear_the_same_ids() {
+    let mut chain = Chain::new().await;
+    let names = ["Ada", "Bob", "Cy"];
+    chain.create(&names).await;
+    let told = follow_ups(&chain.reader).await;
+    assert_eq!(effects(&chain.downstream.database).await, ["onboarded"; 3]);
+
+    let mut chain = chain.lose_the_reader_s_database(testing::settings()).await;
+    chain.reader.until_live().await;
+    assert_eq!(effects(&chain.reader.database).await, names);
+    assert_eq!((told.len(), follow_ups(&chain.reader).await), (3, told));
+    testing::settle(&mut [&mut chain.reader]).await;
+    assert_eq!(effects(&chain.downstream.database).await, ["onboarded"; 3], "its inbox drops what it has handled");
+
+    chain.create(&["Di"]).await;
+    assert_eq!(effects(&chain.downstream.database).await.len(), 4);
+}
+
+fn muted() -> RouterSettings {
+    RouterSettings { mute_catch_up: true, ..testing::settings() }
+}
+
+#[tokio::test]
+async fn a_muted_catch_up_builds_the_same_state_without_follow_ups_until_it_is_over() {
+    let mut chain = Chain::new().await;
+    let names = ["Ada", "Bob", "Cy"];
+    chain.create(&names).await;
+    let mut chain = chain.lose_the_reader_s_database(muted()).await;
+    chain.reader.until_live().await;
+    assert_eq!(effects(&chain.reader.database).await, names);
+    assert!(follow_ups(&chain.reader).await.is_empty());
+
+    chain.create(&["Di"]).await;
+    assert_eq!(follow_ups(&chain.reader).await.len(), 1);
+    assert_eq!(effects(&chain.downstream.database).await.len(), 4);
+}
+
+/// Such an event comes by the history as well. Muted, its follow-ups would be missing for ever.
+#[tokio::test]
+async fn what_happens_while_a_muted_catch_up_runs_is_not_muted() {
+    let mut chain = Chain::new().await;
+    chain.create(&["Ada"]).await;
+    let mut endless = muted();
+    endless.settling.grace = std::time::Duration::from_mins(10);
+    let mut chain = chain.lose_the_reader_s_database(endless).await;
+    let reader = chain.reader.database.clone();
+    testing::eventually("the history is read", || async { effects(&reader).await == ["Ada"] }).await;
+    assert!(matches!(chain.reader.health.parts().get("router"), Some(Condition::Waiting(_))), "it is not over");
+
+    let ahead = reader.clock.now().duration_since(chain.owner.database.clock.now());
+    chain.owner.database.clock.advance(ahead + jiff::SignedDuration::from_millis(1));
+    publish(&chain.owner.database, &created(customer(), "Bob")).await;
+    let owner = tokio::spawn(async move { chain.owner.relay.turn().await.map(|turn| turn.claimed) });
+    testing::eventually("the new one is handled", || async { effects(&reader).await == ["Ada", "Bob"] }).await;
+    assert_eq!(follow_ups(&chain.reader).await.len(), 1, "Bob's");
+    owner.abort();
+}

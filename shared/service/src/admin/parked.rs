@@ -1,0 +1,202 @@
+//! `/admin/parked`: the hospital.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, JsonRejection, QueryRejection},
+    },
+    http::StatusCode,
+    routing::{get, post, put},
+};
+use messaging::parked::hospital::{Filter, Hospital, Record, Refusal, State as Parked, Summary};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{Admin, OperatorHeader, counted, message_id, readable};
+use crate::problem::Problem;
+
+/// How many messages a page has, unless more or fewer are asked for.
+const PAGE: u16 = 50;
+const MAX_PAGE: u16 = 500;
+
+pub fn routes(admin: &Admin) -> Router {
+    Router::new()
+        .route("/parked", get(list))
+        .route("/parked/retry", post(retry_all))
+        .route("/parked/{event_id}", get(show))
+        .route("/parked/{event_id}/retry", post(retry))
+        .route("/parked/{event_id}/event", put(edit))
+        .route("/parked/{event_id}/discard", post(discard))
+        .with_state(Hospital::new(admin.database.clone(), admin.handlers.clone()))
+}
+
+/// Which page of which messages.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// In this state; without it, all that are neither done nor discarded.
+    #[param(inline)]
+    state: Option<Parked>,
+    /// Of this event type.
+    event_type: Option<String>,
+    /// About this subject.
+    subject: Option<Uuid>,
+    /// `next_cursor` of the page before.
+    cursor: Option<i64>,
+    /// At most so many, up to 500.
+    limit: Option<u16>,
+}
+
+/// Which messages; without a state, all that are neither done nor discarded.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// In this state.
+    #[param(inline)]
+    state: Option<Parked>,
+    /// Of this event type.
+    event_type: Option<String>,
+    /// About this subject.
+    subject: Option<Uuid>,
+}
+
+/// A page of parked messages, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page {
+    items: Vec<Summary>,
+    /// Asks for the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// Why a message is given up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Discard {
+    /// 1 to 500 characters; kept in the audit trail.
+    reason: String,
+}
+
+/// A filter that the database can be asked with: it knows no NUL in a text.
+fn storable(filter: Filter) -> Result<Filter, Problem> {
+    if filter.event_type.as_ref().is_some_and(|name| name.contains('\0')) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "event_type is the name of an exchange"));
+    }
+    Ok(filter)
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Unknown => Self::not_found(detail),
+            Refusal::Resolved(_) | Refusal::Behind(_) => Self::new(StatusCode::CONFLICT, detail),
+            Refusal::NotThisEvent(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
+            Refusal::Database(error) => error.into(),
+        }
+    }
+}
+
+/// Messages that could not be handled, newest first.
+#[utoipa::path(
+    get, path = "/admin/parked", params(Listing), security(("token" = [])),
+    responses((status = 200, body = Page), (status = 400, body = Problem), (status = 401, body = Problem))
+)]
+pub(super) async fn list(
+    State(hospital): State<Hospital>,
+    query: Result<Query<Listing>, QueryRejection>,
+) -> Result<Json<Page>, Problem> {
+    let Query(Listing { state, event_type, subject, cursor, limit }) = query?;
+    let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    // One more than a page shows whether there is another.
+    let filter = storable(Filter { state, event_type, subject })?;
+    let mut items = hospital.list(&filter, cursor, i64::from(limit) + 1).await?;
+    let more = items.len() > usize::from(limit);
+    items.truncate(limit.into());
+    let next_cursor = items.last().filter(|_| more).map(|last| last.seq.to_string());
+    Ok(Json(Page { items, next_cursor }))
+}
+
+/// A message with its event, its attempts and what operators did about it.
+#[utoipa::path(
+    get, path = "/admin/parked/{event_id}", params(("event_id" = Uuid, Path)), security(("token" = [])),
+    responses((status = 200, body = Record), (status = 404, body = Problem))
+)]
+pub(super) async fn show(State(hospital): State<Hospital>, id: Path<String>) -> Result<Json<Record>, Problem> {
+    Ok(Json(hospital.show(message_id(id)?).await?))
+}
+
+/// Try a message again now, in this service only; what waits behind it follows.
+#[utoipa::path(
+    post, path = "/admin/parked/{event_id}/retry", params(("event_id" = Uuid, Path)), security(("token" = [])),
+    responses((status = 202, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(super) async fn retry(
+    State(hospital): State<Hospital>,
+    OperatorHeader(operator): OperatorHeader,
+    id: Path<String>,
+) -> Result<(StatusCode, Json<Summary>), Problem> {
+    Ok((StatusCode::ACCEPTED, Json(hospital.retry(message_id(id)?, &operator).await?)))
+}
+
+/// Try all that the filters select again now. Those that wait behind another follow by themselves.
+#[utoipa::path(
+    post, path = "/admin/parked/retry", params(Selection), security(("token" = [])),
+    responses((status = 202, description = "`{\"retried\": 3}`"), (status = 400, body = Problem))
+)]
+pub(super) async fn retry_all(
+    State(hospital): State<Hospital>,
+    OperatorHeader(operator): OperatorHeader,
+    query: Result<Query<Selection>, QueryRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let Query(Selection { state, event_type, subject }) = query?;
+    let filter = storable(Filter { state, event_type, subject })?;
+    let retried = hospital.retry_all(&filter, &operator).await?;
+    Ok((StatusCode::ACCEPTED, counted("retried", retried)))
+}
+
+/// Put a corrected event in the place of this one: the same id, type and subject. The original is kept. Retry it then.
+#[utoipa::path(
+    put, path = "/admin/parked/{event_id}/event", params(("event_id" = Uuid, Path)), security(("token" = [])),
+    request_body(content_type = "application/json", description = "The whole event, as a CloudEvent"),
+    responses((status = 200, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem))
+)]
+pub(super) async fn edit(
+    State(hospital): State<Hospital>,
+    OperatorHeader(operator): OperatorHeader,
+    id: Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Summary>, Problem> {
+    let body = body.map_err(|error| Problem::new(error.status(), "an event has at most 256 KiB"))?;
+    if body.len() > event::MAX_SIZE {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "an event has at most 256 KiB"));
+    }
+    Ok(Json(hospital.edit(message_id(id)?, body.to_vec(), &operator).await?))
+}
+
+/// Give a message up; what waits behind it follows.
+#[utoipa::path(
+    post, path = "/admin/parked/{event_id}/discard", params(("event_id" = Uuid, Path)), request_body = Discard,
+    security(("token" = [])),
+    responses((status = 200, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem))
+)]
+pub(super) async fn discard(
+    State(hospital): State<Hospital>,
+    OperatorHeader(operator): OperatorHeader,
+    id: Path<String>,
+    body: Result<Json<Discard>, JsonRejection>,
+) -> Result<Json<Summary>, Problem> {
+    let id = message_id(id)?;
+    let Discard { reason } = readable(body)?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "say why the message is given up");
+        return Err(problem.with_field("reason", "is 1 to 500 characters"));
+    }
+    Ok(Json(hospital.discard(id, reason, &operator).await?))
+}

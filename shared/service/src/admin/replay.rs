@@ -1,0 +1,161 @@
+//! `/admin/replay`: reads a history again; the answer grows with the progress.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{State, rejection::JsonRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use event::EventType;
+use futures_util::stream;
+use jiff::Timestamp;
+use messaging::{
+    history::replay::{Plan, Progress, Replay, ReplayError},
+    router::Dispatcher,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, time::Instant};
+use utoipa::ToSchema;
+
+use super::{Admin, OperatorHeader, readable};
+use crate::problem::{FieldProblem, Problem};
+
+/// How often the progress is told at most.
+const TELL: Duration = Duration::from_millis(200);
+
+pub fn routes(admin: &Admin) -> Router {
+    Router::new().route("/replay", post(replay)).with_state(admin.clone())
+}
+
+/// What is to be replayed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Whose history: the name of a service.
+    owner: String,
+    /// Only this event type.
+    event: Option<String>,
+    /// `first`, or a time (RFC 3339): events recorded then or later.
+    from: String,
+    /// Build the state without mails and follow-ups.
+    #[serde(default)]
+    mute: bool,
+    /// Count only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Request {
+    fn plan(&self, reacts_to: &[EventType]) -> Result<Plan, Problem> {
+        let mut wrong = Vec::new();
+        let mut field = |name: &str, detail: String| wrong.push(FieldProblem { field: name.into(), detail });
+        let owner = reacts_to.iter().map(|event| event.owner).find(|owner| *owner == self.owner);
+        if owner.is_none() {
+            field("owner", format!("is one of {}", list(reacts_to.iter().map(|event| event.owner))));
+        }
+        let theirs = || reacts_to.iter().filter(|event| event.owner == self.owner);
+        let event = self.event.as_ref().and_then(|name| theirs().find(|event| event.name == name).copied());
+        if self.event.is_some() && event.is_none() {
+            field("event", format!("is one of {}", list(theirs().map(|event| event.name))));
+        }
+        let since: Option<Timestamp> = self.from.parse().ok();
+        if since.is_none() && self.from != "first" {
+            field("from", "is `first`, or a time like 2026-11-20T19:45:00Z".into());
+        }
+        match owner {
+            Some(owner) if wrong.is_empty() => Ok(Plan { owner, event, since, mute: self.mute, dry_run: self.dry_run }),
+            _ => Err(Problem::fields(wrong)),
+        }
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<_> = names.collect();
+    names.dedup();
+    names.join(", ")
+}
+
+impl From<ReplayError> for Problem {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Busy => Self::new(StatusCode::CONFLICT, error.to_string()),
+            ReplayError::NoHistory(_) => Self::not_found(error.to_string()),
+            ReplayError::Database(error) => error.into(),
+            ReplayError::Bus(_) | ReplayError::Interrupted => Self::unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Hand what the inbox has not seen of a history to this service's own handlers.
+///
+/// Answers one JSON object a line (`application/x-ndjson`): the progress, at last with `"done": true`, or with `error`.
+/// It ends when the caller hangs up; asked for again, it goes on from there.
+#[utoipa::path(
+    post, path = "/admin/replay", request_body = Request, security(("token" = [])),
+    responses((status = 200, description = "The progress, one JSON object a line"),
+              (status = 409, body = Problem), (status = 422, body = Problem))
+)]
+pub(super) async fn replay(
+    State(admin): State<Admin>,
+    OperatorHeader(operator): OperatorHeader,
+    body: Result<Json<Request>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let plan = readable(body)?.plan(&admin.topology.reacts_to)?;
+    let subscriber = admin.bus.subscriber(&admin.topology);
+    let dispatcher = Dispatcher::new(admin.database.clone(), admin.handlers.clone(), &admin.settings);
+    let reacts_to = admin.topology.reacts_to.clone();
+    let replay = Replay::begin(admin.database, reacts_to, subscriber, dispatcher, plan, &operator).await?;
+    let (tell, told) = mpsc::channel(1);
+    tokio::spawn(async move {
+        if let Err(error) = run(replay, &admin.shutdown, &tell).await {
+            let _ = tell.send(line(&json!({ "error": error.to_string() }))).await;
+        }
+    });
+    let lines = stream::unfold(told, |mut told| async { Some((Ok::<_, Infallible>(told.recv().await?), told)) });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+}
+
+async fn run(
+    mut replay: Replay,
+    shutdown: &tokio_util::sync::CancellationToken,
+    tell: &mpsc::Sender<String>,
+) -> Result<(), ReplayError> {
+    let mut next = Instant::now();
+    let result = loop {
+        if Instant::now() >= next {
+            // Nobody listens any more: that is how it is interrupted.
+            if tell.send(line(&describe(&replay.progress(), false))).await.is_err() {
+                break Err(ReplayError::Interrupted);
+            }
+            next = Instant::now() + TELL;
+        }
+        if shutdown.is_cancelled() {
+            break Err(ReplayError::Interrupted);
+        }
+        match replay.step(shutdown).await {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    let progress = replay.progress();
+    replay.end().await?;
+    result?;
+    let _ = tell.send(line(&describe(&progress, true))).await;
+    Ok(())
+}
+
+fn describe(progress: &Progress, done: bool) -> Value {
+    let mut value = json!(progress);
+    value["done"] = done.into();
+    value
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}

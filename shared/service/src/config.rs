@@ -1,0 +1,100 @@
+//! Settings: a flag and an environment variable of one name each.
+
+use std::net::SocketAddr;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use messaging::{middleware::Faults, retention::Retention};
+use secrecy::SecretString;
+
+use crate::telemetry::TelemetryConfig;
+
+/// What every service can be told.
+#[derive(Clone, Debug, Args)]
+pub struct CommonConfig {
+    /// Postgres, as the service's own role: `postgres://customer:PASSWORD@127.0.0.1:5432/pasdetrois`.
+    #[arg(long, env, hide_env_values = true)]
+    pub database_url: SecretString,
+    /// How many database connections the service opens at most.
+    #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=200))]
+    pub database_connections: u32,
+    /// RabbitMQ, as the service's own user: `amqp://customer:PASSWORD@127.0.0.1:5672/%2Fpasdetrois` (or amqps://).
+    #[arg(long, env, hide_env_values = true)]
+    pub amqp_url: SecretString,
+    /// Where the public HTTP API listens.
+    #[arg(long, env)]
+    pub http_addr: SocketAddr,
+    /// Where the operations port listens: health, administration. Not for the public.
+    #[arg(long, env)]
+    pub ops_addr: SocketAddr,
+    /// How many batches of messages are handled per second at most; no limit if not set.
+    #[arg(long, env, value_parser = clap::value_parser!(u64).range(1..))]
+    pub batches_per_second: Option<u64>,
+    /// For how many hours a message that fails is tried again before it is dead.
+    #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+    pub parked_hours: u32,
+    /// Whoever bears this token may use the paths under /admin; without one they answer 403.
+    #[arg(long, env, hide_env_values = true)]
+    pub admin_token: Option<SecretString>,
+    /// Build the state from the histories at a first start without mails and follow-ups: for a lost database.
+    #[arg(long, env)]
+    pub mute_catch_up: bool,
+    /// What is kept for how long.
+    #[command(flatten)]
+    pub retention: RetentionConfig,
+    /// For drills only: handlings that fail or take longer, as in `fail=0.2,delay=50ms,always=0.05`. A share of all
+    /// handlings fails, every handling takes so much longer, all handlings of a share of the customers fail.
+    #[arg(long, env, value_name = "FAULTS")]
+    pub inject_faults: Option<Faults>,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// For how many days what is kept.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RetentionConfig {
+    /// For how many days published events stay in the outbox: so far back `fleet republish` can go.
+    #[arg(long, env, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub outbox_days: u32,
+    /// For how many days the inbox remembers an event; at least as long as histories keep it.
+    #[arg(long, env, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub inbox_days: u32,
+    /// For how many days the broker keeps a service's history. One number for the whole fleet.
+    #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub history_days: u32,
+}
+
+impl From<RetentionConfig> for Retention {
+    fn from(RetentionConfig { outbox_days, inbox_days, history_days }: RetentionConfig) -> Self {
+        Self { outbox_days, inbox_days, history_days }
+    }
+}
+
+/// The settings of one service: what all have, and `Own`.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config<Own: Args> {
+    /// What all services have.
+    #[command(flatten)]
+    pub common: CommonConfig,
+    /// What only this one has.
+    #[command(flatten)]
+    pub own: Own,
+}
+
+/// For a service without settings of its own.
+#[derive(Clone, Debug, Args)]
+pub struct NoSettings {}
+
+impl<Own: Args> Config<Own> {
+    /// Reads the command line and the environment; ends the process with a message if they are wrong.
+    pub fn from_args(name: &'static str, http_addr: &'static str, ops_addr: &'static str) -> Self {
+        let command = Self::command()
+            .name(name)
+            .about(format!("The {name} service of Pas de Trois. Each setting is a flag or an environment variable."))
+            .long_about(None)
+            .mut_arg("http_addr", |arg| arg.required(false).default_value(http_addr))
+            .mut_arg("ops_addr", |arg| arg.required(false).default_value(ops_addr));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}

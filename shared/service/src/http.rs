@@ -1,0 +1,101 @@
+//! What every HTTP API has: traces, limits, problem details, its own description.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderMap, StatusCode},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use opentelemetry::{
+    Context,
+    propagation::{Extractor, TextMapPropagator},
+    trace::TraceContextExt,
+};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use tracing::{Instrument, Span, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{problem::Problem, telemetry::uber::UberPropagator};
+
+pub mod exposition;
+pub mod measure;
+
+use measure::{Requests, measure};
+
+/// The largest request body, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a request may take; below the 10 s of a shutdown.
+const TIME_LIMIT: Duration = Duration::from_secs(9);
+
+/// `api` with everything around it; its spans belong to `service`.
+pub fn app(api: Router, description: OpenApi, requests: Requests, service: Span) -> Router {
+    api.fallback(|| async { Problem::not_found("there is nothing here") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::internal("panicked").into_response()))
+        .layer(from_fn_with_state(service, trace))
+        .layer(from_fn_with_state(requests, measure))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+}
+
+/// Serves `app` until `shutdown`, then finishes the requests that have begun.
+pub async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+/// A SERVER span by OpenTelemetry's semantic conventions for HTTP, in the caller's trace if it sent one.
+async fn trace(State(service): State<Span>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let span = info_span!(
+        parent: &service,
+        "request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = %method,
+        http.route = route,
+        http.response.status_code = Empty,
+    );
+    let caller = caller(request.headers());
+    if caller.span().span_context().is_valid() {
+        // Fails only for a span that nobody records.
+        let _ = span.set_parent(caller);
+    }
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    response
+}
+
+/// W3C first: Jaeger's older header counts only where that is missing.
+fn caller(headers: &HeaderMap) -> Context {
+    let headers = Headers(headers);
+    let w3c = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
+    UberPropagator::default().extract_with_context(&w3c, &headers)
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(axum::http::HeaderName::as_str).collect()
+    }
+}

@@ -1,0 +1,110 @@
+//! Errors of the HTTP APIs: problem details for HTTP APIs (RFC 9457), naming every bad field at once.
+
+use axum::{
+    extract::rejection::QueryRejection,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use messaging::failure::{self, FieldError};
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+pub mod fields;
+
+/// An `application/problem+json` answer. Its texts are ours: causes are logged and never sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem; `about:blank` means that the title says it all (RFC 9457, section 4.2.1).
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status code in words.
+    title: &'static str,
+    /// The status code.
+    status: u16,
+    /// What is wrong with this request.
+    detail: String,
+    /// Every bad field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// The field's name.
+    pub field: String,
+    /// What is wrong with it, without its value.
+    pub detail: String,
+}
+
+impl From<FieldError> for FieldProblem {
+    fn from(FieldError { field, detail }: FieldError) -> Self {
+        Self { field, detail }
+    }
+}
+
+impl Problem {
+    /// A problem with `status`.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self { kind: "about:blank", title, status: status.as_u16(), detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// 422, with every bad field.
+    pub fn fields(errors: Vec<FieldProblem>) -> Self {
+        let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        let detail = format!("these fields are not as they should be: {}", names.join(", "));
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+    }
+
+    /// Names `field` as the one that is wrong.
+    #[must_use]
+    pub fn with_field(mut self, field: &str, detail: &str) -> Self {
+        self.errors.push(FieldProblem { field: field.into(), detail: detail.into() });
+        self
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 503.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    /// 500; the cause goes to the log by its class only.
+    pub fn internal(class: &'static str) -> Self {
+        error!(class, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side")
+    }
+}
+
+/// A query that can't be understood: 400.
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        match failure::Failure::from(error) {
+            failure::Failure::DatabaseAway(_) | failure::Failure::Collision(_) => {
+                Self::unavailable("the database does not answer just now: try again")
+            }
+            other => Self::internal(other.class()),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(self)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}

@@ -1,0 +1,82 @@
+//! `GET /inbox?ids=` on the operations port: what the service has done with messages, and nothing of what is in them.
+//!
+//! For those who follow flows and see that an answer is missing. Whoever asks knows the events' ids already, and learns no
+//! more than states and classes of failures: no token is needed.
+
+use axum::{
+    Json, Router,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    routing::get,
+};
+use messaging::database::Database;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// How many messages one question may be about.
+pub const MAX_IDS: usize = 100;
+
+/// Which messages.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Ids of events, separated by commas, at most 100.
+    ids: String,
+}
+
+/// What the service has done with a message.
+#[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
+pub struct Receipt {
+    /// The event's id.
+    pub event_id: Uuid,
+    /// `handled`, or its state if it is parked: `waiting`, `behind`, `dead`, `discarded`.
+    pub state: String,
+    /// The class of the failure, if there was one.
+    pub reason: Option<String>,
+    /// How often it failed, if it did.
+    pub attempts: Option<i32>,
+}
+
+/// What the service has done with those messages that it ever took charge of.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Receipts {
+    /// In no order.
+    pub messages: Vec<Receipt>,
+}
+
+/// `/inbox`.
+pub fn routes(database: Database) -> Router {
+    Router::new().route("/inbox", get(receipts)).with_state(database)
+}
+
+/// What this service has done with messages.
+#[utoipa::path(
+    get, path = "/inbox", params(Asked),
+    responses((status = 200, body = Receipts), (status = 400, body = Problem))
+)]
+pub(crate) async fn receipts(
+    State(database): State<Database>,
+    query: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Receipts>, Problem> {
+    let Query(Asked { ids }) = query?;
+    let ids: Result<Vec<Uuid>, _> = ids.split(',').map(str::parse).collect();
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "ids are 1 to 100 UUIDs, separated by commas");
+    let ids = ids.ok().filter(|ids| ids.len() <= MAX_IDS).ok_or_else(wrong)?;
+    Ok(Json(Receipts { messages: of(&database, &ids).await? }))
+}
+
+async fn of(database: &Database, ids: &[Uuid]) -> Result<Vec<Receipt>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT inbox.event_id, parked.reason, parked.attempts,
+                CASE WHEN done_at IS NOT NULL THEN 'handled' ELSE coalesce(parked.state, 'handled') END AS state
+         FROM inbox LEFT JOIN parked USING (event_id)
+         WHERE inbox.event_id = ANY($1)",
+    )
+    .bind(ids)
+    .fetch_all(&database.pool)
+    .await
+}

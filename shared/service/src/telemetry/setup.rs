@@ -1,0 +1,142 @@
+//! Installs the subscriber and the tracer, and flushes the last spans at the end.
+
+use std::{panic, time::Duration};
+
+use anyhow::Context as _;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::{
+    Resource,
+    trace::{Sampler, SdkTracerProvider},
+};
+use tracing::{Metadata, Subscriber, error};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+use super::{
+    format::{FlatJson, SpanFields},
+    quiet::Quiet,
+};
+
+/// Target of the span that names a service in its log lines; the exporter leaves it out.
+pub(super) const SERVICE_TARGET: &str = "service::span";
+
+/// What is never exported, whatever `RUST_LOG` shows: the libraries' own spans would be stray traces.
+const EXPORTED: &str = "info,service::span=off,lapin=off,hyper=off,reqwest=off,sqlx=off,h2=off,tower=off";
+
+/// What no log shows, unless `RUST_LOG` is set: lapin prints returned messages (with their bodies) at WARN, sqlx slow
+/// statements, and libraries' chatter says nothing about a flow.
+const LOGGED: &str = "info,lapin=off,sqlx=error,hyper=warn,reqwest=warn,opentelemetry=off";
+
+/// What is appended to every filter: the lines that would carry personal data stay out even at `RUST_LOG=trace`.
+const NEVER_LOGGED: [&str; 3] = ["lapin=off", "sqlx::query=off", "lettre=off"];
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For eyes.
+    Pretty,
+}
+
+/// Settings of logs and traces.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TelemetryConfig {
+    /// How log lines look.
+    #[arg(long, env, value_enum, default_value = "json")]
+    pub log_format: LogFormat,
+    /// Which log lines are shown, as a tracing-subscriber filter; by default info and the libraries' errors.
+    #[arg(long, env)]
+    pub rust_log: Option<String>,
+    /// Where spans go by OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere if not set. The other standard `OTEL_*`
+    /// variables (headers, timeout, sampler, resource attributes) are read as well.
+    #[arg(long, env)]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+}
+
+/// Logs and traces of this process. Dropping it loses the last spans: call [`Telemetry::shutdown`].
+#[derive(Debug)]
+pub struct Telemetry {
+    provider: SdkTracerProvider,
+}
+
+impl Telemetry {
+    /// Installs logs and traces for the whole process, named `process`.
+    pub fn install(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<Self> {
+        let provider = provider(process, config)?;
+        let exported = tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("pas-de-trois"))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            // Log lines stay in the log: as events of their spans they would be kept and sent a second time.
+            .with_filter(EnvFilter::new(EXPORTED).and(filter_fn(is_span)));
+        Registry::default()
+            .with(exported)
+            .with(SpanFields)
+            .with(lines(process, config)?)
+            .try_init()
+            .context("logs were set up twice")?;
+        panic::set_hook(Box::new(log_panic));
+        Ok(Self { provider })
+    }
+
+    /// Exports the last spans, waiting at most two seconds; blocks.
+    pub fn shutdown(self) {
+        // Failing here means that the backend is away, which was said already.
+        let _ = self.provider.shutdown_with_timeout(Duration::from_secs(2));
+    }
+}
+
+fn is_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span()
+}
+
+fn lines<S>(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut filter = EnvFilter::try_new(config.rust_log.as_deref().unwrap_or(LOGGED)).context("RUST_LOG")?;
+    for directive in NEVER_LOGGED {
+        filter = filter.add_directive(directive.parse()?);
+    }
+    Ok(match config.log_format {
+        LogFormat::Json => {
+            tracing_subscriber::fmt::layer().event_format(FlatJson { process }).with_filter(filter).boxed()
+        }
+        LogFormat::Pretty => tracing_subscriber::fmt::layer().with_target(false).with_filter(filter).boxed(),
+    })
+}
+
+fn provider(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<SdkTracerProvider> {
+    let resource = Resource::builder().with_service_name(process).build();
+    let mut builder = SdkTracerProvider::builder().with_resource(resource);
+    if std::env::var_os("OTEL_TRACES_SAMPLER").is_none() {
+        builder = builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
+    }
+    if let Some(endpoint) = &config.otel_exporter_otlp_endpoint {
+        builder = builder.with_batch_exporter(Quiet::new(exporter(endpoint)?));
+    }
+    Ok(builder.build())
+}
+
+fn exporter(endpoint: &str) -> anyhow::Result<opentelemetry_otlp::SpanExporter> {
+    use opentelemetry_otlp::WithExportConfig;
+    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    opentelemetry_otlp::SpanExporter::builder()
+        .with_http()
+        .with_endpoint(endpoint)
+        .build()
+        .context("OTEL_EXPORTER_OTLP_ENDPOINT")
+}
+
+/// A panic is one log line with its place; its message may hold whatever was being handled, so it is left out.
+fn log_panic(info: &panic::PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    error!(place, "panicked");
+}
