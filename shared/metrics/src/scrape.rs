@@ -149,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::Registry;
+    use crate::Registry;
 
     proptest! {
         #[test]
