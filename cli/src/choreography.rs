@@ -77,10 +77,10 @@ mod tests {
         let mail =
             EmailConfig { smtp_url: String::new().into(), mail_from: "fleet@localhost.example".parse().unwrap() };
         [
-            (customer::NAME, events::customer::ALL, customer::handlers()),
-            (email::NAME, events::email::ALL, email::handlers(&mail, &Arc::default())),
-            (loyalty::NAME, events::loyalty::ALL, loyalty::handlers()),
-            (flow_view::NAME, &[], flow_view::handlers()),
+            (customer::SERVICE.name, events::customer::ALL, customer::handlers()),
+            (email::SERVICE.name, events::email::ALL, email::handlers(&mail, &Arc::default())),
+            (loyalty::SERVICE.name, events::loyalty::ALL, loyalty::handlers()),
+            (flow_view::SERVICE.name, &[], flow_view::handlers()),
         ]
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_command_line_knows_every_service_that_is_declared() {
-        let declared = [choreography::services(), choreography::OBSERVERS.to_vec()].concat();
+        let declared = [choreography::services(), choreography::observers()].concat();
         assert_eq!(Service::ALL.map(Service::name).to_vec(), declared);
         assert_eq!(services().map(|(name, ..)| name).to_vec(), declared);
     }

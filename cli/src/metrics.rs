@@ -36,7 +36,7 @@ fn declared() -> anyhow::Result<Vec<Declared>> {
     http::block_on(async {
         let sender = "fleet@localhost.example".parse().ok().context("an address")?;
         let config = EmailConfig { smtp_url: "smtp://localhost".to_owned().into(), mail_from: sender };
-        let names = [customer::NAME, email::NAME, loyalty::NAME, flow_view::NAME];
+        let names = [customer::SERVICE.name, email::SERVICE.name, loyalty::SERVICE.name, flow_view::SERVICE.name];
         let databases = names.map(|name| Database::new(&"postgres://localhost".into(), name, 4, Clock::System));
         let [of_customer, of_email, of_loyalty, of_flow_view] = databases;
         let (of_customer, of_email, of_loyalty, of_flow_view) = (of_customer?, of_email?, of_loyalty?, of_flow_view?);

@@ -40,10 +40,10 @@ fn members(args: RunArgs) -> anyhow::Result<Vec<Member>> {
     let flow_view_config = args.flow_view_config().clone();
     let Configs { customer, email, loyalty, flow_view } = args.into_configs();
     Ok(vec![
-        member(customer::NAME, customer, &|database| Ok(customer::service(database)))?,
-        member(email::NAME, email, &|database| email::service(database, &email_config))?,
-        member(loyalty::NAME, loyalty, &|database| Ok(loyalty::service(database)))?,
-        member(flow_view::NAME, flow_view, &|database| flow_view::service(database, &flow_view_config))?,
+        member(customer::SERVICE.name, customer, &|database| Ok(customer::service(database)))?,
+        member(email::SERVICE.name, email, &|database| email::service(database, &email_config))?,
+        member(loyalty::SERVICE.name, loyalty, &|database| Ok(loyalty::service(database)))?,
+        member(flow_view::SERVICE.name, flow_view, &|database| flow_view::service(database, &flow_view_config))?,
     ])
 }
 

@@ -1,6 +1,6 @@
 //! A hop: one of the log lines that say what a service did with an event.
 
-use contracts::choreography::OBSERVERS;
+use contracts::choreography::observers;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -79,7 +79,7 @@ impl Hop {
             return None;
         }
         let hop: Self = serde_json::from_str(&line[line.find('{')?..]).ok()?;
-        (!OBSERVERS.contains(&hop.service.as_str())).then_some(hop)
+        (!observers().contains(&hop.service.as_str())).then_some(hop)
     }
 
     /// The event that began the flow. The line of an undecodable message knows only the message's own id.

@@ -37,7 +37,7 @@ COMMIT;
 
 #[tokio::main]
 async fn main() {
-    let database = testing::database(customer::NAME, &customer::MIGRATIONS).await;
+    let database = testing::database(customer::SERVICE.name, &customer::MIGRATIONS).await;
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&database.pool).await.unwrap();
     let (server, _) = std::env::var("TEST_POSTGRES_URL").map(|url| split(&url)).unwrap();
     let url = format!("{server}/{name}");

@@ -6,10 +6,13 @@
 //! | `welcome_email_sent`, `status_points_added` ([`onboarding`]) | `customer_onboarded`, when both have come |
 //! | `welcome_email_failed` ([`onboarding`]) | `customer_deactivated` |
 
-use contracts::events::{
-    self,
-    email::{WelcomeEmailFailed, WelcomeEmailSent},
-    loyalty::StatusPointsAdded,
+use contracts::{
+    ServiceInfo,
+    events::{
+        self,
+        email::{WelcomeEmailFailed, WelcomeEmailSent},
+        loyalty::StatusPointsAdded,
+    },
 };
 use messaging::{database::Database, handler::Handlers};
 use service::Service;
@@ -22,8 +25,8 @@ pub mod onboarding;
 pub mod register;
 mod store;
 
-/// The service's name.
-pub const NAME: &str = "customer";
+/// Its name, its ports and its role.
+pub const SERVICE: ServiceInfo = contracts::services::CUSTOMER;
 /// Its own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/customer");
 
@@ -39,7 +42,7 @@ pub fn handlers() -> Handlers {
 pub fn service(database: &Database) -> Service {
     let (http, openapi) = http::api(database.clone());
     Service {
-        name: NAME,
+        name: SERVICE.name,
         publishes: events::customer::ALL,
         handlers: handlers(),
         migrations: &MIGRATIONS,

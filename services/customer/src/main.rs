@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use service::{self, config::NoSettings};
+use service::config::NoSettings;
 
 fn main() -> ExitCode {
-    service::main(customer::NAME, "127.0.0.1:8080", "127.0.0.1:9080", |database, _: &NoSettings| {
+    service::main(customer::SERVICE.name, customer::SERVICE.ports(), |database, _: &NoSettings| {
         Ok(customer::service(database))
     })
 }

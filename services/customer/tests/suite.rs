@@ -45,7 +45,7 @@ impl Stage {
         let (email, loyalty) = (testing::database("email", &none).await, testing::database("loyalty", &none).await);
         let email = Actor::start(&email, &bus, events::email::ALL, Handlers::new(), testing::settings()).await;
         let loyalty = Actor::start(&loyalty, &bus, events::loyalty::ALL, Handlers::new(), testing::settings()).await;
-        let database = testing::database(customer::NAME, &customer::MIGRATIONS).await;
+        let database = testing::database(customer::SERVICE.name, &customer::MIGRATIONS).await;
         let (handlers, publishes) = (customer::handlers(), events::customer::ALL);
         let service = Actor::start(&database, &bus, publishes, handlers, testing::settings()).await;
         let http = customer::service(&database).http;

@@ -10,9 +10,12 @@
 use std::sync::Arc;
 
 use clap::Args;
-use contracts::events::{
-    self,
-    customer::{CustomerCreated, CustomerDeactivated},
+use contracts::{
+    ServiceInfo,
+    events::{
+        self,
+        customer::{CustomerCreated, CustomerDeactivated},
+    },
 };
 use lettre::message::Mailbox;
 use messaging::{database::Database, handler::Handlers};
@@ -33,8 +36,8 @@ use mailer::{Mailer, smtp::Smtp};
 use metrics::MailMetrics;
 use sender::Sender;
 
-/// The service's name.
-pub const NAME: &str = "email";
+/// Its name, its ports and its role.
+pub const SERVICE: ServiceInfo = contracts::services::EMAIL;
 /// Its own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/email");
 
@@ -72,7 +75,7 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
         ("sender", Box::new(|shutdown| Box::pin(sender.run(shutdown))))
     };
     Ok(Service {
-        name: NAME,
+        name: SERVICE.name,
         publishes: events::email::ALL,
         handlers: handlers(config, &queued),
         migrations: &MIGRATIONS,

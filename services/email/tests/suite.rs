@@ -47,7 +47,7 @@ impl Stage {
         let bus = MemoryBus::new();
         let customer = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
         let customer = Actor::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
-        let database = testing::database(email::NAME, &email::MIGRATIONS).await;
+        let database = testing::database(email::SERVICE.name, &email::MIGRATIONS).await;
         let mail_from = "Pas de Trois <welcome@pasdetrois.example>".parse().unwrap();
         let config = EmailConfig { smtp_url: "smtp://127.0.0.1:1".into(), mail_from };
         let handlers = email::handlers(&config, &Arc::<Notify>::default());
@@ -247,7 +247,7 @@ async fn an_event_that_comes_again_after_the_inbox_was_purged_mails_nobody() {
 async fn a_muted_mail_is_never_sent() {
     let mut stage = Stage::new().await;
     // So that the registration is known by the replay only.
-    stage.bus.unbind(email::NAME);
+    stage.bus.unbind(email::SERVICE.name);
     stage.created(customer()).await;
     stage.replay(true).await;
     let script = Script::default();

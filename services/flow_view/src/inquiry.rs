@@ -89,6 +89,6 @@ fn questions(stuck: &[Flow]) -> BTreeMap<String, BTreeMap<Uuid, Uuid>> {
         }
     }
     // Of what we have not seen ourselves we know no more.
-    questions.remove(crate::NAME);
+    questions.remove(crate::SERVICE.name);
     questions
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use contracts::choreography;
+use contracts::{ServiceInfo, choreography};
 use messaging::{database::Database, handler::Handlers};
 use service::Service;
 use sqlx::migrate::Migrator;
@@ -29,8 +29,8 @@ mod store;
 
 pub use config::FlowViewConfig;
 
-/// The service's name.
-pub const NAME: &str = "flow_view";
+/// Its name, its ports and its role.
+pub const SERVICE: ServiceInfo = contracts::services::FLOW_VIEW;
 /// Its own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/flow_view");
 
@@ -57,7 +57,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         overview: Arc::default(),
     });
     Ok(Service {
-        name: NAME,
+        name: SERVICE.name,
         publishes: &[],
         handlers: handlers(),
         migrations: &MIGRATIONS,

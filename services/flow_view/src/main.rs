@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use service::{self};
-
 fn main() -> ExitCode {
-    service::main(flow_view::NAME, "127.0.0.1:8088", "127.0.0.1:9088", flow_view::service)
+    service::main(flow_view::SERVICE.name, flow_view::SERVICE.ports(), flow_view::service)
 }

@@ -26,7 +26,7 @@ pub fn register(database: &Database) {
                 incomplete.of([state]).set_count(count_of(&states, state));
             }
             let steps = flows::overdue_steps(&pool).await?;
-            for service in choreography::services().into_iter().chain([crate::NAME]) {
+            for service in choreography::services().into_iter().chain([crate::SERVICE.name]) {
                 overdue.of([service]).set_count(count_of(&steps, service));
             }
             Ok::<_, sqlx::Error>(())

@@ -60,7 +60,7 @@ fn created(registered_at: jiff::Timestamp) -> CustomerCreated {
 
 /// A loyalty service that has never run reads all events; gives events per second.
 async fn consume(bus: &RabbitMq, max_batch: usize) -> f64 {
-    let database = testing::database(loyalty::NAME, &loyalty::MIGRATIONS).await;
+    let database = testing::database(loyalty::SERVICE.name, &loyalty::MIGRATIONS).await;
     let mut settings = testing::settings();
     settings.max_batch = max_batch;
     // One by one takes long: a sample will do.

@@ -5,9 +5,12 @@
 //! | `customer_created` ([`points::Join`]) | `status_points_added` |
 //! | `customer_deactivated` ([`points::Revoke`]) | `status_points_revoked` |
 
-use contracts::events::{
-    self,
-    customer::{CustomerCreated, CustomerDeactivated},
+use contracts::{
+    ServiceInfo,
+    events::{
+        self,
+        customer::{CustomerCreated, CustomerDeactivated},
+    },
 };
 use messaging::{database::Database, handler::Handlers};
 use service::Service;
@@ -18,8 +21,8 @@ mod http;
 pub mod points;
 mod store;
 
-/// The service's name.
-pub const NAME: &str = "loyalty";
+/// Its name, its ports and its role.
+pub const SERVICE: ServiceInfo = contracts::services::LOYALTY;
 /// Its own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/loyalty");
 
@@ -32,7 +35,7 @@ pub fn handlers() -> Handlers {
 pub fn service(database: &Database) -> Service {
     let (http, openapi) = http::api(database.clone());
     Service {
-        name: NAME,
+        name: SERVICE.name,
         publishes: events::loyalty::ALL,
         handlers: handlers(),
         migrations: &MIGRATIONS,

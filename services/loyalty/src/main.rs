@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use service::{self, config::NoSettings};
+use service::config::NoSettings;
 
 fn main() -> ExitCode {
-    service::main(loyalty::NAME, "127.0.0.1:8082", "127.0.0.1:9082", |database, _: &NoSettings| {
+    service::main(loyalty::SERVICE.name, loyalty::SERVICE.ports(), |database, _: &NoSettings| {
         Ok(loyalty::service(database))
     })
 }

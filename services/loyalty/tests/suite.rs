@@ -28,7 +28,7 @@ impl Stage {
         let bus = MemoryBus::new();
         let customer = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
         let customer = Actor::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
-        let database = testing::database(loyalty::NAME, &loyalty::MIGRATIONS).await;
+        let database = testing::database(loyalty::SERVICE.name, &loyalty::MIGRATIONS).await;
         let (handlers, publishes) = (loyalty::handlers(), events::loyalty::ALL);
         let loyalty = Actor::start(&database, &bus, publishes, handlers, testing::settings()).await;
         loyalty.until_live().await;

@@ -9,23 +9,26 @@ use std::time::Duration;
 use event::EventType;
 use serde::{Serialize, Serializer};
 
-use crate::events::{
-    customer::{CustomerCreated, CustomerDeactivated, CustomerOnboarded},
-    email::{WelcomeEmailFailed, WelcomeEmailSent},
-    loyalty::{StatusPointsAdded, StatusPointsRevoked},
+use crate::{
+    events::{
+        customer::{CustomerCreated, CustomerDeactivated, CustomerOnboarded},
+        email::{WelcomeEmailFailed, WelcomeEmailSent},
+        loyalty::{StatusPointsAdded, StatusPointsRevoked},
+    },
+    services::{self, Role},
 };
 
-/// The whole declaration as one document: what `fleet choreography --format json` prints and the flow view serves.
+/// The whole declaration.as one document: what `fleet choreography --format json` prints and the flow view serves.
 #[derive(Clone, Debug, Serialize)]
 pub struct Declaration {
     /// Every event, in the order in which a flow may come by them.
     pub events: &'static [Fact],
     /// Every reaction.
     pub reactions: &'static [Reaction],
-    /// The services that take part, in alphabetical order.
+    /// The services that take part, in the order of their list.
     pub services: Vec<&'static str>,
     /// Services that subscribe to every event and take no part.
-    pub observers: &'static [&'static str],
+    pub observers: Vec<&'static str>,
 }
 
 /// An event, and when its owner publishes it.
@@ -140,12 +143,9 @@ pub const REACTIONS: &[Reaction] = &[
     Reaction { service: "email", to: &[DEACTIVATED], what: "mails no more", compensates: true, ..PLAIN },
 ];
 
-/// Services that subscribe to every event and take no part.
-pub const OBSERVERS: &[&str] = &["flow_view"];
-
 /// The whole declaration.
 pub fn declaration() -> Declaration {
-    Declaration { events: FACTS, reactions: REACTIONS, services: services(), observers: OBSERVERS }
+    Declaration { events: FACTS, reactions: REACTIONS, services: services(), observers: observers() }
 }
 
 /// Every event type of the fleet.
@@ -153,13 +153,14 @@ pub fn event_types() -> Vec<EventType> {
     FACTS.iter().map(|fact| fact.event).collect()
 }
 
-/// The services that take part, in alphabetical order.
+/// The services that take part, in the order of their list.
 pub fn services() -> Vec<&'static str> {
-    let owners = FACTS.iter().map(|fact| fact.event.owner);
-    let mut services: Vec<_> = owners.chain(REACTIONS.iter().map(|reaction| reaction.service)).collect();
-    services.sort_unstable();
-    services.dedup();
-    services
+    services::with_role(Role::Participant).collect()
+}
+
+/// The services that subscribe to every event and take no part.
+pub fn observers() -> Vec<&'static str> {
+    services::with_role(Role::Observer).collect()
 }
 
 /// The events that `service` owns, in the order in which a flow may come by them.
@@ -171,7 +172,7 @@ pub fn publications(service: &str) -> Vec<EventType> {
 pub fn subscriptions(service: &str) -> Vec<EventType> {
     let own = REACTIONS.iter().filter(|reaction| reaction.service == service);
     let mut types: Vec<_> = own.flat_map(|reaction| reaction.to.iter().copied()).collect();
-    if OBSERVERS.contains(&service) {
+    if observers().contains(&service) {
         types = event_types();
     }
     types.sort_unstable();
@@ -179,7 +180,7 @@ pub fn subscriptions(service: &str) -> Vec<EventType> {
     types
 }
 
-/// Who reacts to `event_type`, in alphabetical order; observers do not.
+/// Who reacts to `event_type`, in the order of the services' list; observers do not.
 pub fn subscribers(event_type: &str) -> Vec<&'static str> {
     let reacts = |service: &&str| subscriptions(service).iter().any(|event| event.name == event_type);
     services().into_iter().filter(reacts).collect()
@@ -211,6 +212,14 @@ mod tests {
         declared.sort_unstable();
         known.sort_unstable();
         assert_eq!(declared, known);
+    }
+
+    #[test]
+    fn whoever_takes_part_is_in_the_list_of_services() {
+        let owners = FACTS.iter().map(|fact| fact.event.owner);
+        for service in owners.chain(REACTIONS.iter().map(|reaction| reaction.service)) {
+            assert!(services().contains(&service), "{service}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ pub mod choreography;
 mod customer_id;
 pub mod events;
 mod personal;
+pub mod services;
 
 pub use customer_id::CustomerId;
 pub use personal::Personal;
+pub use services::{Role, SERVICES, ServiceInfo};

@@ -88,13 +88,14 @@ pub struct NoSettings {}
 
 impl<Own: Args> Config<Own> {
     /// Reads the command line and the environment; ends the process with a message if they are wrong.
-    pub fn from_args(name: &'static str, http_addr: &'static str, ops_addr: &'static str) -> Self {
+    pub fn from_args(name: &'static str, http_port: u16, operations_port: u16) -> Self {
+        let local = |port| format!("127.0.0.1:{port}");
         let command = Self::command()
             .name(name)
             .about(format!("The {name} service of Pas de Trois. Each setting is a flag or an environment variable."))
             .long_about(None)
-            .mut_arg("http_addr", |arg| arg.required(false).default_value(http_addr))
-            .mut_arg("ops_addr", |arg| arg.required(false).default_value(ops_addr));
+            .mut_arg("http_addr", |arg| arg.required(false).default_value(local(http_port)))
+            .mut_arg("ops_addr", |arg| arg.required(false).default_value(local(operations_port)));
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
     }
 }

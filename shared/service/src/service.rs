@@ -64,11 +64,10 @@ pub struct Service {
 /// What `main` of a service is: reads the settings, runs until SIGTERM or SIGINT, drains, flushes the last spans.
 pub fn main<Own: Args>(
     name: &'static str,
-    http_addr: &'static str,
-    ops_addr: &'static str,
+    (http_port, operations_port): (u16, u16),
     build: impl FnOnce(&Database, &Own) -> anyhow::Result<Service>,
 ) -> ExitCode {
-    let config = Config::<Own>::from_args(name, http_addr, ops_addr);
+    let config = Config::<Own>::from_args(name, http_port, operations_port);
     run_process(name, &config.common.telemetry.clone(), |shutdown| async move {
         let bus = Arc::new(RabbitMq::new(config.common.amqp_url.clone(), config.common.retention.history_days)?);
         let database = database(name, &config.common)?;

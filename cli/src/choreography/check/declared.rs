@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::choreography::{OBSERVERS, publications, services, subscriptions};
+use contracts::choreography::{observers, publications, services, subscriptions};
 
 /// Exchanges, queues, and what binds them.
 pub struct Declared {
@@ -23,7 +23,7 @@ pub struct Queue {
 
 /// All services, observers among them.
 pub fn members() -> Vec<&'static str> {
-    services().into_iter().chain(OBSERVERS.iter().copied()).collect()
+    services().into_iter().chain(observers()).collect()
 }
 
 impl Declared {

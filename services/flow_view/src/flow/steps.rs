@@ -183,7 +183,7 @@ impl<'a> FlowOf<'a> {
         let overdue = judged_at.is_some_and(|at| at <= self.now);
         let names: Vec<_> = effects.iter().map(|event| event.event_type.as_str()).collect();
         Expected {
-            service: crate::NAME,
+            service: crate::SERVICE.name,
             what: format!("has not seen the cause of {}", names.join(" and ")),
             to: Vec::new(),
             triggers: vec![cause],

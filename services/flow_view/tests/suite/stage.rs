@@ -83,7 +83,7 @@ impl Stage {
             owner.prepare().await.unwrap();
             owners.insert(service, owner);
         }
-        let database = testing::database(flow_view::NAME, &flow_view::MIGRATIONS).await;
+        let database = testing::database(flow_view::SERVICE.name, &flow_view::MIGRATIONS).await;
         let url = || ops_url.parse().unwrap();
         let config = FlowViewConfig {
             customer_url: url(),
