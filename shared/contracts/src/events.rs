@@ -4,10 +4,12 @@ pub mod customer;
 pub mod email;
 pub mod loyalty;
 
-/// Ties a struct to its event type: `event!(CustomerCreated, "customer_created", owner)`.
-macro_rules! event {
+/// Ties a struct with a `customer_id` to its event type: `event_type!(CustomerCreated, "customer_created")`. Its owner is
+/// the constant `OWNER` of the file.
+#[macro_export]
+macro_rules! event_type {
     ($event:ident, $name:literal) => {
-        impl event::Event for $event {
+        impl ::event::Event for $event {
             const TYPE: &'static str = $name;
             const OWNER: &'static str = OWNER;
 
@@ -17,4 +19,3 @@ macro_rules! event {
         }
     };
 }
-use event;

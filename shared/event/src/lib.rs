@@ -5,7 +5,6 @@
 #![warn(missing_docs)]
 
 mod envelope;
-#[expect(clippy::module_inception, reason = "the crate is named after its one idea")]
 mod event;
 mod trace_context;
 

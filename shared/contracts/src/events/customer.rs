@@ -1,11 +1,10 @@
 //! What `customer` publishes.
 
-use ::event::EventType;
+use event::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event;
-use crate::{CustomerId, Personal};
+use crate::{CustomerId, Personal, event_type};
 
 const OWNER: &str = "customer";
 
@@ -25,7 +24,7 @@ pub struct CustomerCreated {
     /// When they registered.
     pub registered_at: Timestamp,
 }
-event!(CustomerCreated, "customer_created");
+event_type!(CustomerCreated, "customer_created");
 
 /// The welcome mail was sent and the joining points are booked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +34,7 @@ pub struct CustomerOnboarded {
     /// When the second of the two facts arrived.
     pub onboarded_at: Timestamp,
 }
-event!(CustomerOnboarded, "customer_onboarded");
+event_type!(CustomerOnboarded, "customer_onboarded");
 
 /// The welcome mail failed for good: the registration is undone by everyone who acted on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +46,7 @@ pub struct CustomerDeactivated {
     /// When.
     pub deactivated_at: Timestamp,
 }
-event!(CustomerDeactivated, "customer_deactivated");
+event_type!(CustomerDeactivated, "customer_deactivated");
 
 /// Why a customer was deactivated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

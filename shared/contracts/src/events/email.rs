@@ -1,11 +1,10 @@
 //! What `email` publishes.
 
-use ::event::EventType;
+use event::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event;
-use crate::CustomerId;
+use crate::{CustomerId, event_type};
 
 const OWNER: &str = "email";
 
@@ -22,7 +21,7 @@ pub struct WelcomeEmailSent {
     /// When the server said yes.
     pub sent_at: Timestamp,
 }
-event!(WelcomeEmailSent, "welcome_email_sent");
+event_type!(WelcomeEmailSent, "welcome_email_sent");
 
 /// The welcome mail will never be delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub struct WelcomeEmailFailed {
     /// When that was clear.
     pub failed_at: Timestamp,
 }
-event!(WelcomeEmailFailed, "welcome_email_failed");
+event_type!(WelcomeEmailFailed, "welcome_email_failed");
 
 /// Why a mail failed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

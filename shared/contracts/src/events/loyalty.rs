@@ -1,11 +1,10 @@
 //! What `loyalty` publishes.
 
-use ::event::EventType;
+use event::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event;
-use crate::CustomerId;
+use crate::{CustomerId, event_type};
 
 const OWNER: &str = "loyalty";
 
@@ -24,7 +23,7 @@ pub struct StatusPointsAdded {
     /// When they were booked.
     pub booked_at: Timestamp,
 }
-event!(StatusPointsAdded, "status_points_added");
+event_type!(StatusPointsAdded, "status_points_added");
 
 /// All points of a deactivated customer were taken back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,4 +37,4 @@ pub struct StatusPointsRevoked {
     /// When they were taken.
     pub booked_at: Timestamp,
 }
-event!(StatusPointsRevoked, "status_points_revoked");
+event_type!(StatusPointsRevoked, "status_points_revoked");

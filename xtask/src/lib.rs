@@ -1,0 +1,3 @@
+//! What only people who change the tree need: new services, events and handlers.
+
+pub mod scaffold;
