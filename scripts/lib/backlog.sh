@@ -30,7 +30,7 @@ fill_outbox() {
     INSERT INTO customer.outbox (event_id, event_type, version, key, correlation_id, recorded_at, data)
     SELECT event_id, 'customer_created', 1, customer_id, event_id, now(),
            json_build_object('customer_id', customer_id, 'email', customer_id || '@example.com', 'name', 'Ada Lovelace',
-                             'registered_at', '2026-11-20T19:45:00Z')
+                             'registered_at', now())
     FROM (SELECT gen_random_uuid() AS event_id, gen_random_uuid() AS customer_id FROM generate_series(1, $1)) AS new"
 }
 

@@ -77,7 +77,7 @@ impl Poison {
         let (event_id, customer) = (Uuid::now_v7(), Uuid::now_v7());
         let email = format!("{}@example.com", customer.simple());
         let mut data = json!({ "customer_id": customer, "email": email, "name": name,
-                               "registered_at": "2026-11-20T19:45:00Z" });
+                               "registered_at": e2e::now() });
         let value = data.as_object_mut().and_then(|data| data.remove(missing)).context("no such field")?;
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let (name, data) = (quoted(name), quoted(&data.to_string()));

@@ -52,7 +52,7 @@ fn envelope(event_type: &str, subject: Uuid, data: &serde_json::Value) -> Vec<u8
     let id = Uuid::now_v7();
     let event = json!({
         "specversion": "1.0", "id": id, "type": event_type, "source": "/customer", "subject": subject,
-        "time": "2026-11-20T19:45:00Z", "datacontenttype": "application/json",
+        "time": e2e::now(), "datacontenttype": "application/json",
         "dataschema": format!("/schemas/{event_type}/1"), "correlationid": id, "sequence": "1", "data": data,
     });
     event.to_string().into_bytes()
