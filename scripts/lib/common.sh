@@ -13,6 +13,7 @@ DEFAULT_PORTS=(
   SMTP_PORT=1025 MAIL_PORT=8025
   CUSTOMER_PORT=8080 EMAIL_PORT=8081 LOYALTY_PORT=8082 FLOW_VIEW_PORT=8088
   CUSTOMER_OPS_PORT=9080 EMAIL_OPS_PORT=9081 LOYALTY_OPS_PORT=9082 FLOW_VIEW_OPS_PORT=9088 PROMETHEUS_PORT=9090
+  JAEGER_PORT=16686 OTLP_PORT=4318
 )
 
 # --- messages: progress on stderr, results on stdout -------------------------------------------------------------------
@@ -228,7 +229,7 @@ load_secrets() {
   source "$file"
 }
 
-for part in packages postgres rabbitmq prometheus services urls; do
+for part in packages postgres rabbitmq prometheus jaeger services urls; do
   # shellcheck source=/dev/null
   source "$LIB/$part.sh"
 done

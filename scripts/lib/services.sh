@@ -45,6 +45,8 @@ service_settings() {
     service_urls | grep -E '^(CUSTOMER|EMAIL|LOYALTY)_(OPS_)?URL=|^MAIL_URL='
     [[ -z ${JAEGER_URL:-} ]] || echo "JAEGER_URL=$JAEGER_URL"
   fi
+  # All on one machine, by one clock: Jaeger takes the attribute for the host, and finds no clocks to adjust.
+  echo "OTEL_RESOURCE_ATTRIBUTES=ip=127.0.0.1"
   for name in $(compgen -e RUST_) $(compgen -e OTEL_); do
     echo "$name=${!name}"
   done
@@ -80,11 +82,12 @@ fingerprint() {
   { stat -c '%i %Y %s' "$binary" && printf '%s\n' "$@"; } | sha256sum | cut -c1-16
 }
 
-# A stray DATABASE_URL in the user's shell must not reach a service: it gets its settings and what every program needs.
+# A stray DATABASE_URL in the user's shell must not reach a service: it gets its settings and what every program needs (and
+# another time, if we are run by faketime).
 bare_environment() {
   local name
   for name in $(compgen -e); do
-    [[ $name == @(PATH|HOME|LANG|LC_*|TZ|TMPDIR) ]] || unset "$name"
+    [[ $name == @(PATH|HOME|LANG|LC_*|TZ|TMPDIR|LD_PRELOAD|FAKETIME*) ]] || unset "$name"
   done
 }
 

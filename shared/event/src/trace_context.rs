@@ -56,16 +56,6 @@ impl TraceContext {
             let _ = span.set_parent(parent);
         }
     }
-
-    /// Makes this the parent of `span` and links to it as well: a consumer's span belongs to the producer's trace, and
-    /// the messaging conventions want the link.
-    pub fn continue_and_link_in(&self, span: &Span) {
-        self.continue_in(span);
-        let parent = self.extract();
-        if parent.span().span_context().is_valid() {
-            span.add_link(parent.span().span_context().clone());
-        }
-    }
 }
 
 /// The trace id of `span`, 32 hex digits; zeros if nothing records it.

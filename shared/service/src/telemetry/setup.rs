@@ -1,11 +1,12 @@
 //! Installs the subscriber and the tracer, and flushes the last spans at the end.
 
-use std::{panic, time::Duration};
+use std::{fs, panic, time::Duration};
 
 use anyhow::Context as _;
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::{KeyValue, trace::TracerProvider};
 use opentelemetry_sdk::{
     Resource,
+    resource::{EnvResourceDetector, TelemetryResourceDetector},
     trace::{Sampler, SdkTracerProvider},
 };
 use tracing::{Metadata, Subscriber, error};
@@ -16,6 +17,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
+use uuid::Uuid;
 
 use super::{
     format::{FlatJson, SpanFields},
@@ -114,8 +116,7 @@ where
 }
 
 fn provider(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<SdkTracerProvider> {
-    let resource = Resource::builder().with_service_name(process).build();
-    let mut builder = SdkTracerProvider::builder().with_resource(resource);
+    let mut builder = SdkTracerProvider::builder().with_resource(resource(process));
     if std::env::var_os("OTEL_TRACES_SAMPLER").is_none() {
         builder = builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
     }
@@ -123,6 +124,29 @@ fn provider(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<S
         builder = builder.with_batch_exporter(Quiet::new(exporter(endpoint)?));
     }
     Ok(builder.build())
+}
+
+/// Which process the spans are from, by OpenTelemetry's semantic conventions for resources. What
+/// `OTEL_RESOURCE_ATTRIBUTES` says comes last and wins.
+///
+/// The attribute `ip` is for that variable, as only whoever starts a fleet knows which processes share a clock: Jaeger
+/// takes it for the host, and does not compare the times of spans that come from one.
+fn resource(process: &'static str) -> Resource {
+    Resource::builder_empty()
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_attributes([
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            KeyValue::new("service.instance.id", Uuid::new_v4().to_string()),
+        ])
+        .with_attributes(host_name().map(|name| KeyValue::new("host.name", name)))
+        .with_detector(Box::new(EnvResourceDetector::new()))
+        .with_service_name(process)
+        .build()
+}
+
+fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn exporter(endpoint: &str) -> anyhow::Result<opentelemetry_otlp::SpanExporter> {
@@ -139,4 +163,21 @@ fn exporter(endpoint: &str) -> anyhow::Result<opentelemetry_otlp::SpanExporter> 
 fn log_panic(info: &panic::PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
     error!(place, "panicked");
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::Key;
+
+    use super::*;
+
+    #[test]
+    fn spans_say_which_process_of_which_host_they_are_from() {
+        let resource = resource("orders");
+        let says = |key: &'static str| resource.get(&Key::new(key)).map(|value| value.to_string());
+        assert_eq!(says("service.name").as_deref(), Some("orders"));
+        assert_eq!(says("service.version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
+        assert!(says("service.instance.id").is_some_and(|id| id.parse::<Uuid>().is_ok()));
+        assert_eq!(says("host.name"), host_name());
+    }
 }
