@@ -229,7 +229,7 @@ load_secrets() {
   source "$file"
 }
 
-for part in packages postgres rabbitmq prometheus jaeger services urls; do
+for part in packages tools postgres rabbitmq prometheus jaeger services urls; do
   # shellcheck source=/dev/null
   source "$LIB/$part.sh"
 done
