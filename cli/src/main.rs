@@ -9,6 +9,8 @@ mod ask;
 mod check;
 mod choreography;
 mod drill;
+#[cfg(test)]
+mod env_example;
 mod fleet_dir;
 mod flow_view;
 mod follow;

@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use crate::{fleet_dir::FleetDir, http};
 
+/// Services that were started without a token answer nobody.
+pub const NO_TOKEN: &str = "no token: set ADMIN_TOKEN to what the services were started with; if they have none, administration \
+    is shut. With Docker, this opens it: echo \"ADMIN_TOKEN=$(openssl rand -hex 16)\" >>.env && docker compose up -d --wait";
+
 /// A service of the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,9 +80,9 @@ impl OperationsArgs {
     pub fn open(&self) -> anyhow::Result<Operations> {
         let token = match self.admin_token.clone().filter(|token| !token.expose_secret().is_empty()) {
             Some(token) => Some(token),
-            None => self.fleet.setting("ADMIN_TOKEN")?.map(SecretString::from),
+            None => self.fleet.setting("ADMIN_TOKEN")?.filter(|token| !token.is_empty()).map(SecretString::from),
         };
-        let token = token.context("no token: set ADMIN_TOKEN to what the services were started with")?;
+        let token = token.context(NO_TOKEN)?;
         Ok(Operations { client: http::client()?, args: self.clone(), token })
     }
 }

@@ -73,7 +73,9 @@ async fn nothing_here() -> Problem {
 
 async fn authorize(State(token): State<Option<SecretString>>, request: Request, next: Next) -> Response {
     let Some(token) = token else {
-        let detail = "administration is switched off: this service was started without ADMIN_TOKEN";
+        let detail = "administration is shut: this service was started without ADMIN_TOKEN. To open it, start the service \
+                      with ADMIN_TOKEN=<a long random word>; with Docker: put that line into the file .env, then run \
+                      docker compose up -d";
         return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
     };
     if !bears(request.headers().get(header::AUTHORIZATION), &token) {
