@@ -67,7 +67,7 @@ pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
     if args.live {
         return live::live(&args.flow_view, &args.id.to_string(), args.wait);
     }
-    let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.flow_view.fleet.logs())?;
+    let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.flow_view.fleet.logs(), args.id)?;
     let limit = args.wait.filter(|_| sources.can_grow()).unwrap_or_default();
     let (flows, scanned) = wait::until_final(limit, || {
         let Found { hops, scanned } = search(&mut sources, args.id)?;

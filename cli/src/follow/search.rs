@@ -70,8 +70,9 @@ mod tests {
         }
 
         fn search(&self, wanted: &str) -> Found {
-            let mut sources = Sources::chosen(Some(&self.0), false, PathBuf::new()).unwrap();
-            search(&mut sources, wanted.parse().unwrap()).unwrap()
+            let wanted = wanted.parse().unwrap();
+            let mut sources = Sources::chosen(Some(&self.0), false, PathBuf::new(), wanted).unwrap();
+            search(&mut sources, wanted).unwrap()
         }
     }
 

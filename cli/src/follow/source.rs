@@ -12,6 +12,7 @@ mod compose;
 mod folder;
 mod spool;
 
+use super::wanted::Wanted;
 use spool::Spool;
 
 /// A place to read log lines from, as often as needed.
@@ -54,17 +55,21 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// `logs` or Compose if that was asked for, else the folder `native`, else Compose.
-    pub fn chosen(logs: Option<&Path>, compose: bool, native: PathBuf) -> anyhow::Result<Self> {
+    /// `logs` or Compose if that was asked for, else the folder `native`, else Compose. If there is none, the error says how
+    /// to find `id` otherwise.
+    pub fn chosen(logs: Option<&Path>, compose: bool, native: PathBuf, id: Wanted) -> anyhow::Result<Self> {
         let first = match logs {
             Some(dash) if dash == Path::new("-") => Source::Stdin(Spool::of(&mut io::stdin().lock())?),
             Some(path) => Source::Folder(path.to_owned()),
             None if compose => Source::Compose,
             None if native.is_dir() => Source::Folder(native),
             None if compose::has_containers() => Source::Compose,
-            None => {
-                bail!("no logs in {}, and no containers of Docker Compose here: is the fleet up?", native.display())
-            }
+            None => bail!(
+                "no logs in {}, and no containers of Docker Compose here: is the fleet up? Within a container:\n  \
+                 docker compose logs --no-color | docker compose exec -T customer fleet follow {id} --logs -\nor, by what \
+                 the flow view has seen:\n  fleet follow {id} --live",
+                native.display()
+            ),
         };
         let may_fall_back = logs.is_none() && matches!(first, Source::Folder(_));
         Ok(Self { first, may_fall_back })
