@@ -6,10 +6,10 @@ use anyhow::ensure;
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{fleet_dir::FleetDir, follow::paint::Paint, out};
+use crate::{fleet_dir::FleetDir, follow::paint::Paint, operations::NO_TOKEN, out};
 
 mod catalogue;
-mod composition;
+mod containers;
 mod faults;
 mod findings;
 mod fleet;
@@ -46,8 +46,7 @@ pub struct DrillArgs {
     /// How many clients register them [default: 20; in the grand drill 100].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500))]
     clients: Option<u32>,
-    /// The fleet that docker compose has started. Its mail server refuses no address, so nothing is compensated; without
-    /// logs at hand, a second handling shows by its effects only.
+    /// The fleet that docker compose has started, from within its network: scripts/drill --compose.
     #[arg(long)]
     compose: bool,
     /// Print a JSON array of verdicts.
@@ -118,8 +117,8 @@ async fn interrupted() -> anyhow::Result<ExitCode> {
 async fn carry_out(args: &DrillArgs, fleet: &Fleet) -> anyhow::Result<ExitCode> {
     let mut verdicts = Vec::new();
     for drill in args.drills() {
-        if let Some(reason) = drill.not_with_compose().filter(|_| args.compose) {
-            eprintln!("{} is left out with Docker Compose: {reason}", drill.name());
+        if drill.needs_administration() && !fleet.can_be_administered() {
+            eprintln!("{} is left out, as an operator has a part in it: {NO_TOKEN}", drill.name());
             continue;
         }
         let verdict = match fleet.ensure_ready().await {

@@ -18,6 +18,7 @@ pub mod api;
 pub mod broker;
 pub mod dashboards;
 pub mod database;
+pub mod docker;
 pub mod effects;
 pub mod eventually;
 pub mod load;

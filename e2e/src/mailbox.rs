@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, ensure};
+use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::eventually::eventually;
 
@@ -88,9 +90,13 @@ impl Mailbox {
         self.list("messages", &[("limit", &ALL.to_string())]).await
     }
 
-    /// Takes SMTP away, or brings it back: the mail sink can, Mailpit can't.
+    /// Takes SMTP away, or brings it back. Nobody listens to the mail sink then; Mailpit puts every mail off.
     pub async fn away(&self, away: bool) -> anyhow::Result<()> {
-        let answer = self.client.put(format!("{}/away", self.url)).json(&away).send().await?;
+        let mut answer = self.client.put(format!("{}/away", self.url)).json(&away).send().await?;
+        if [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&answer.status()) {
+            let chaos = json!({ "Sender": { "ErrorCode": 451, "Probability": if away { 100 } else { 0 } } });
+            answer = self.client.put(format!("{}/api/v1/chaos", self.url)).json(&chaos).send().await?;
+        }
         ensure!(answer.status().is_success(), "the mail server cannot be taken away: {}", answer.status());
         Ok(())
     }

@@ -77,19 +77,9 @@ impl Drill {
         Size { customers: 1000, clients: 20, over: Duration::from_secs(over) }
     }
 
-    /// Why the drill can't be had with Docker Compose; `None` if it can.
-    pub fn not_with_compose(self) -> Option<&'static str> {
-        match self {
-            Self::SmtpAway => Some("Mailpit forgets its mails when it is stopped, so nobody could count them"),
-            Self::Poison | Self::Flaky | Self::SlowConsumer => {
-                Some("a service's settings can't be changed from outside")
-            }
-            Self::NetworkCut => Some("the proxy would have to be within the composition's network"),
-            Self::CatchUpCrash => Some("the catch-up would have to be slowed down by a setting"),
-            Self::SecondReplica => Some("a second container would want the same ports"),
-            Self::BrokerWiped => Some("the volume can't be emptied while the container is there"),
-            _ => None,
-        }
+    /// Whether an operator has a part in it.
+    pub fn needs_administration(self) -> bool {
+        matches!(self, Self::Duplicate | Self::Poison | Self::Flaky | Self::DatabaseLost | Self::BrokerWiped)
     }
 }
 

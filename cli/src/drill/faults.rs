@@ -16,7 +16,9 @@ enum Fault {
     Overridden(&'static str),
     /// The server is stopped.
     Stopped(&'static str),
-    /// Nobody listens for mails.
+    /// A second replica of the service runs.
+    Doubled(&'static str),
+    /// Nobody takes mails.
     MailAway,
 }
 
@@ -51,20 +53,31 @@ impl Faults {
     }
 
     /// From its next start on the service has these settings (`NAME=value`) as well, until [`Faults::restore`].
-    pub fn change_settings(&self, service: &'static str, settings: &str) -> anyhow::Result<()> {
+    pub async fn change_settings(&self, service: &'static str, settings: &str) -> anyhow::Result<()> {
         self.begin(Fault::Overridden(service));
-        self.hands.change_settings(service, Some(settings))
+        self.hands.change_settings(service, Some(settings)).await
     }
 
     /// [`Faults::change_settings`], now.
     pub async fn restart_with(&self, service: &'static str, settings: &str) -> anyhow::Result<()> {
-        self.change_settings(service, settings)?;
+        self.change_settings(service, settings).await?;
         self.hands.restart(service).await
     }
 
     /// The service restarts with the settings that it had.
     pub async fn restore(&self, service: &'static str) -> anyhow::Result<()> {
         self.mend(Fault::Overridden(service)).await
+    }
+
+    /// A second replica of the service runs, until [`Faults::end_double`].
+    pub async fn double(&self, service: &'static str) -> anyhow::Result<()> {
+        self.begin(Fault::Doubled(service));
+        self.hands.double(service).await
+    }
+
+    /// The second replica is gone.
+    pub async fn end_double(&self, service: &'static str) -> anyhow::Result<()> {
+        self.mend(Fault::Doubled(service)).await
     }
 
     /// `postgres` or `rabbitmq` stops as an administrator would stop it.
@@ -84,7 +97,7 @@ impl Faults {
         self.mend(Fault::Stopped(server)).await
     }
 
-    /// Nobody listens where the mails go.
+    /// Nobody takes mails.
     pub async fn take_mail_away(&self) -> anyhow::Result<()> {
         self.begin(Fault::MailAway);
         self.mailbox.away(true).await
@@ -111,10 +124,11 @@ impl Faults {
         match fault {
             Fault::Held(service) => self.hands.release(service).await?,
             Fault::Overridden(service) => {
-                self.hands.change_settings(service, None)?;
+                self.hands.change_settings(service, None).await?;
                 self.hands.restart(service).await?;
             }
             Fault::Stopped(server) => self.hands.server("start", server).await?,
+            Fault::Doubled(service) => self.hands.end_double(service).await?,
             Fault::MailAway => self.mailbox.away(false).await?,
         }
         self.end(fault);

@@ -1,6 +1,6 @@
 //! The fleet that is drilled: where it answers, and whether it is there and quiet.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{collections::HashMap, env, fs, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use e2e::{
@@ -9,6 +9,7 @@ use e2e::{
     api::{Api, Urls},
     broker::Broker,
     database::Database,
+    docker,
     logs::Logs,
     mailbox::Mailbox,
 };
@@ -16,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{composition, faults::Faults, hands::Hands};
+use super::{containers::Containers, faults::Faults, hands::Hands};
 use crate::fleet_dir::FleetDir;
 
 /// How long a fleet may take to come to rest before a drill.
@@ -44,9 +45,11 @@ impl Fleet {
         Self::new(settings, hands, Some(logs))
     }
 
-    /// The fleet that docker compose has started.
+    /// The fleet that docker compose has started, and we among it: the environment says where everything is.
     pub fn composed() -> anyhow::Result<Self> {
-        Self::new(composition::settings(), Hands::Compose, None)
+        let (containers, folder) = (Containers::ours()?, env::temp_dir());
+        docker::keep_logs(&containers.docker, &folder, &SERVICES)?;
+        Self::new(env::vars().collect(), Hands::Compose(containers), Some(Logs::new(folder)))
     }
 
     fn new(settings: HashMap<String, String>, hands: Hands, logs: Option<Logs>) -> anyhow::Result<Self> {
@@ -79,6 +82,11 @@ impl Fleet {
     /// The services' administration.
     pub fn admin(&self) -> anyhow::Result<Admin> {
         Admin::new(&self.api, self.setting("ADMIN_TOKEN")?)
+    }
+
+    /// Whether the services answer operators.
+    pub fn can_be_administered(&self) -> bool {
+        self.settings.get("ADMIN_TOKEN").is_some_and(|token| !token.is_empty())
     }
 
     /// Fails unless everything runs and nothing is under way.

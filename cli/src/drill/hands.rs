@@ -1,41 +1,38 @@
-//! How processes are ended and started: by a fleet's recorded ids and its scripts, or by Docker Compose.
+//! How processes are ended and started: by a fleet's recorded ids and its scripts, or by Docker.
 
-use std::{ffi::OsStr, fs, path::PathBuf, process::Stdio};
+use std::{ffi::OsStr, fs, path::PathBuf, process::Stdio, sync::Arc};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use e2e::processes::Processes;
-use tokio::process::Command;
+use tokio::{
+    process::{Child, Command},
+    sync::Mutex,
+};
+
+use super::containers::{self, Containers};
 
 /// Whoever can reach the processes of a fleet.
 #[derive(Clone, Debug)]
 pub enum Hands {
     /// A fleet of `scripts/up`, in this folder; its supervisor starts again whatever ends.
-    Native { processes: Processes, folder: PathBuf, scripts: PathBuf },
-    /// The composition of `docker-compose.yml`. What was killed by hand stays dead until it is started.
-    Compose,
+    Native { processes: Processes, folder: PathBuf, scripts: PathBuf, second: Arc<Mutex<Option<Child>>> },
+    /// The composition of `docker-compose.yml`.
+    Compose(Containers),
 }
 
 impl Hands {
     /// For the fleet in `folder`, whose scripts are in `scripts`.
     pub fn native(folder: PathBuf, scripts: PathBuf) -> Self {
-        Self::Native { processes: Processes::new(folder.join("run")), folder, scripts }
-    }
-
-    /// The recorded processes; a composition has none.
-    pub fn processes(&self) -> anyhow::Result<&Processes> {
-        match self {
-            Self::Native { processes, .. } => Ok(processes),
-            Self::Compose => bail!("not with Docker Compose"),
-        }
+        Self::Native { processes: Processes::new(folder.join("run")), folder, scripts, second: Arc::default() }
     }
 
     /// SIGKILL, and it comes back.
     pub async fn kill(&self, service: &str) -> anyhow::Result<()> {
         match self {
             Self::Native { processes, .. } => processes.end(service, "KILL").await.map(drop),
-            Self::Compose => {
-                compose("kill", service).await?;
-                compose("start", service).await
+            Self::Compose(containers) => {
+                containers.tell(service, "kill").await?;
+                containers.tell(service, "start").await
             }
         }
     }
@@ -44,7 +41,7 @@ impl Hands {
     pub async fn hold(&self, service: &str) -> anyhow::Result<()> {
         match self {
             Self::Native { processes, .. } => processes.hold(service, "KILL").await,
-            Self::Compose => compose("kill", service).await,
+            Self::Compose(containers) => containers.tell(service, "kill").await,
         }
     }
 
@@ -52,13 +49,17 @@ impl Hands {
     pub async fn release(&self, service: &str) -> anyhow::Result<()> {
         match self {
             Self::Native { processes, .. } => processes.release(service),
-            Self::Compose => compose("start", service).await,
+            Self::Compose(containers) => containers.tell(service, "start").await,
         }
     }
 
     /// Other settings (`NAME=value`) from the next start on, or none any more.
-    pub fn change_settings(&self, service: &str, settings: Option<&str>) -> anyhow::Result<()> {
-        let (processes, file) = (self.processes()?, format!("{service}.override"));
+    pub async fn change_settings(&self, service: &str, settings: Option<&str>) -> anyhow::Result<()> {
+        let processes = match self {
+            Self::Native { processes, .. } => processes,
+            Self::Compose(containers) => return containers.change_settings(service, settings).await,
+        };
+        let file = format!("{service}.override");
         match settings {
             Some(settings) => Ok(fs::write(processes.file(&file), format!("{settings}\n"))?),
             None => processes.forget(&file),
@@ -67,10 +68,35 @@ impl Hands {
 
     /// SIGTERM, and it comes back.
     pub async fn restart(&self, service: &str) -> anyhow::Result<()> {
-        let processes = self.processes()?;
-        match processes.find(service) {
-            Some(_) => processes.end(service, "TERM").await.map(drop),
-            None => Ok(()),
+        match self {
+            Self::Native { processes, .. } if processes.find(service).is_none() => Ok(()),
+            Self::Native { processes, .. } => processes.end(service, "TERM").await.map(drop),
+            Self::Compose(containers) => containers.tell(service, "restart").await,
+        }
+    }
+
+    /// A second replica of `service` starts, with the program and the settings of the first, on ports of its own.
+    pub async fn double(&self, service: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Native { processes, second, .. } => {
+                let first = processes.find(service).with_context(|| format!("{service} does not run"))?;
+                let mut like = first.like()?;
+                let started = like.env("HTTP_ADDR", "127.0.0.1:0").env("OPS_ADDR", "127.0.0.1:0").spawn()?;
+                *second.lock().await = Some(started);
+                Ok(())
+            }
+            Self::Compose(containers) => containers.double(service).await,
+        }
+    }
+
+    /// SIGKILL for the second replica.
+    pub async fn end_double(&self, service: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Native { second, .. } => match second.lock().await.take() {
+                Some(mut second) => Ok(second.kill().await?),
+                None => Ok(()),
+            },
+            Self::Compose(containers) => containers.end_double(service).await,
         }
     }
 
@@ -78,7 +104,7 @@ impl Hands {
     pub async fn until_runs(&self, service: &str) -> anyhow::Result<()> {
         match self {
             Self::Native { processes, .. } => processes.until_runs(service).await,
-            Self::Compose => Ok(()),
+            Self::Compose(_) => Ok(()),
         }
     }
 
@@ -90,24 +116,17 @@ impl Hands {
                 command.args([verb, server]).env("FLEET_DIR", folder).env_remove("PORT_OFFSET");
                 run(command).await
             }
-            Self::Compose => compose(verb, server).await,
+            Self::Compose(containers) => containers.tell(server, verb).await,
         }
     }
 
     /// Removes what the broker, which is stopped, had on disk.
     pub fn wipe_broker(&self) -> anyhow::Result<()> {
-        let Self::Native { processes, folder, .. } = self else { bail!("not with Docker Compose") };
+        let Self::Native { processes, folder, .. } = self else { return containers::wipe_broker() };
         ensure!(processes.find("rabbitmq").is_none(), "the broker runs");
         let data = folder.join("rabbitmq/data");
         fs::remove_dir_all(&data).with_context(|| format!("can't remove {}", data.display()))
     }
-}
-
-/// `COMPOSE_FILE`, if it is set, says which composition.
-async fn compose(verb: &str, service: &str) -> anyhow::Result<()> {
-    let mut command = Command::new("docker");
-    command.args(["compose", verb, service]);
-    run(command).await
 }
 
 /// In a process group of its own: Ctrl-C is for us, and must not leave a server half stopped.

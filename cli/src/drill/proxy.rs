@@ -1,11 +1,11 @@
 //! A TCP proxy that stalls and resets: a network between two programs that can be broken.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpStream, UdpSocket,
         tcp::{ReadHalf, WriteHalf},
     },
     sync::watch,
@@ -34,7 +34,7 @@ pub struct Proxy {
 impl Proxy {
     /// Forwards to `target`.
     pub async fn to(target: String) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind((address_towards(&target).await?, 0)).await?;
         let addr = listener.local_addr()?;
         let network = watch::Sender::new(Network::Works);
         let serving = tokio::spawn(serve(listener, target, network.clone()));
@@ -52,6 +52,13 @@ impl Drop for Proxy {
         self.serving.abort();
         self.set(Network::Resets);
     }
+}
+
+/// Our address on the network of `target`: whoever reaches that reaches us. Nothing is sent.
+async fn address_towards(target: &str) -> std::io::Result<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    socket.connect(target).await?;
+    Ok(socket.local_addr()?.ip())
 }
 
 async fn serve(listener: TcpListener, target: String, network: watch::Sender<Network>) {

@@ -16,7 +16,6 @@ use super::{
     catalogue::Size,
     findings,
     fleet::{Fleet, now},
-    hands::Hands,
     progress::Progress,
     verdict::{Expected, Verdict, judge},
 };
@@ -86,9 +85,7 @@ impl<'a> Stage<'a> {
     pub fn put_on_load(&mut self) {
         self.say("load");
         let Size { customers: count, clients, over } = self.size;
-        // Mailpit refuses no address.
-        let refused_every = if matches!(self.fleet.faults.hands, Hands::Compose) { 0 } else { self.refused_every };
-        let plan = Plan { clients, count, over, refused_every, patience: PATIENCE };
+        let plan = Plan { clients, count, over, refused_every: self.refused_every, patience: PATIENCE };
         let load = Load::planned(&self.fleet.api, plan);
         self.progress.watch(load.counter(), count);
         self.load = Some(load);

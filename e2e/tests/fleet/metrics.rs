@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use e2e::{SERVICES, api::address, eventually::eventually};
 use serde_json::Value;
 
-use super::environment::{api, skip};
+use super::environment::api;
 
 #[tokio::test]
 async fn a_registration_is_counted_on_its_way_and_its_flow_is_measured() -> anyhow::Result<()> {
@@ -49,16 +49,16 @@ async fn metrics_are_for_scrapers_on_the_operations_port_only() -> anyhow::Resul
     Ok(())
 }
 
-/// Beside this test's own program, if it is built.
-fn fleet() -> Option<PathBuf> {
-    let test = env::current_exe().ok()?;
-    Some(test.parent()?.parent()?.join("fleet")).filter(|path| path.is_file())
+/// Beside this test's own program, or where cargo puts it.
+fn fleet() -> anyhow::Result<PathBuf> {
+    let test = env::current_exe()?;
+    let mut fleets = test.ancestors().skip(1).take(2).map(|folder| folder.join("fleet"));
+    fleets.find(|path| path.is_file()).context("the program fleet is not built")
 }
 
 #[tokio::test]
 async fn fleet_top_shows_every_service() -> anyhow::Result<()> {
-    let Some(fleet) = fleet() else { return skip("fleet top", "the fleet program is not built") };
-    let output = Command::new(fleet).args(["top", "--once", "--json"]).output()?;
+    let output = Command::new(fleet()?).args(["top", "--once", "--json"]).output()?;
     ensure!(output.status.success(), "{output:?}");
     let view: Value = serde_json::from_slice(&output.stdout)?;
     let services = view["services"].as_array().context("no services")?;

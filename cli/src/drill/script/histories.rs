@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use tokio::time::{Instant, sleep};
 
 use crate::drill::stage::Stage;
@@ -41,19 +41,16 @@ pub async fn crash_in_catch_up(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     finish_catch_up(stage).await
 }
 
-/// With the settings and the program of the first, on ports of its own.
 pub async fn start_second_replica(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     come_late(stage).await?;
     until_caught_up_by(stage, 20).await?;
     stage.say("a second replica comes up");
-    let first = stage.fleet.faults.hands.processes()?.find("loyalty").context("loyalty does not run")?;
-    let mut second = first.like()?.env("HTTP_ADDR", "127.0.0.1:0").env("OPS_ADDR", "127.0.0.1:0").spawn()?;
+    stage.fleet.faults.double("loyalty").await?;
     stage.until_quiet(&[]).await;
     // The first goes: what the second does from here on it must have learnt from the schema alone.
     stage.fleet.faults.kill("loyalty").await?;
     stage.until_ready("loyalty").await?;
-    second.start_kill()?;
-    second.wait().await?;
+    stage.fleet.faults.end_double("loyalty").await?;
     finish_catch_up(stage).await
 }
 
@@ -61,7 +58,7 @@ pub async fn start_second_replica(stage: &mut Stage<'_>) -> anyhow::Result<()> {
 async fn come_late(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     stage.say("loyalty is not there yet");
     stage.fleet.faults.hold("loyalty").await?;
-    stage.fleet.faults.change_settings("loyalty", SLOWLY)?;
+    stage.fleet.faults.change_settings("loyalty", SLOWLY).await?;
     stage.fleet.broker().await?.delete_queue("loyalty").await?;
     stage.put_on_load();
     stage.finish_load().await?;
