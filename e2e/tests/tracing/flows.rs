@@ -24,6 +24,7 @@ const SHAPE: [&str; 14] = [
     "customer: process welcome_email_sent",
     "customer: send customer_created",
     "customer: send customer_onboarded",
+    "email: deliver mail",
     "email: process customer_created",
     "email: send welcome_email_sent",
     "flow_view: process customer_created",
@@ -32,15 +33,16 @@ const SHAPE: [&str; 14] = [
     "flow_view: process welcome_email_sent",
     "loyalty: process customer_created",
     "loyalty: send status_points_added",
-    "email: SMTP",
 ];
 
 async fn whole_trace(id: &str) -> anyhow::Result<Trace> {
     let jaeger = jaeger()?;
     eventually("the trace is whole", || async {
         let trace = jaeger.trace(id).await?;
-        let shape = trace.shape();
-        ensure!(SHAPE.iter().all(|span| shape.iter().any(|there| there == span)), "{shape:?}");
+        let mut shape = trace.shape();
+        // What a router has from its queue and from a history at once it handles once and looks at twice.
+        shape.dedup();
+        ensure!(shape == SHAPE, "{shape:?}");
         Ok(trace)
     })
     .await
