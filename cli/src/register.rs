@@ -17,7 +17,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// Register a customer and print the ids to follow the registration by.
 ///
-/// An address ending in @refused.test is refused by the fleet's mail sink: the registration is then undone.
+/// An address ending in @refused.test is refused by the fleet's mail server: the registration is then undone.
 #[derive(Clone, Debug, Args)]
 pub struct RegisterArgs {
     /// The customer's address; a new one at example.com if not given.
