@@ -48,7 +48,7 @@ impl Fleet {
     /// The fleet that docker compose has started, and we among it: the environment says where everything is.
     pub fn composed() -> anyhow::Result<Self> {
         let (containers, folder) = (Containers::ours()?, env::temp_dir());
-        docker::keep_logs(&containers.docker, &folder, &SERVICES)?;
+        docker::keep_logs(&containers.docker, &folder, &SERVICES, now())?;
         Self::new(env::vars().collect(), Hands::Compose(containers), Some(Logs::new(folder)))
     }
 

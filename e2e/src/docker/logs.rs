@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::ensure;
+use jiff::Timestamp;
 use reqwest::Method;
 
 use super::{Container, Docker};
@@ -18,12 +19,14 @@ const REST: Duration = Duration::from_millis(100);
 /// Before each piece of a log: whence it comes, three zeros, its length.
 const HEADER: usize = 8;
 
-/// Copies what each service writes into `<service>.jsonl` in `folder`, from its beginning, as long as the runtime lives.
-pub fn keep_logs(docker: &Docker, folder: &Path, services: &[&str]) -> anyhow::Result<()> {
+/// Copies what each service writes from `since` on into `<service>.jsonl` in `folder`, as long as the runtime lives. What was
+/// before is left out: whoever asks how long a file is must not find the past still coming in.
+pub fn keep_logs(docker: &Docker, folder: &Path, services: &[&str], since: Timestamp) -> anyhow::Result<()> {
     for service in services {
         let keeper = Keeper {
             docker: docker.clone(),
             service: (*service).to_owned(),
+            since: since.as_second().to_string(),
             copy: File::create_new(PathBuf::from(folder).join(format!("{service}.jsonl")))?,
             copied: HashMap::new(),
             ended: HashSet::new(),
@@ -38,6 +41,7 @@ pub fn keep_logs(docker: &Docker, folder: &Path, services: &[&str]) -> anyhow::R
 struct Keeper {
     docker: Docker,
     service: String,
+    since: String,
     copy: File,
     /// How much of each container's log has been copied.
     copied: HashMap<String, usize>,
@@ -57,7 +61,7 @@ impl Keeper {
         }
     }
 
-    /// Until it ends, if it runs. Docker tells a container's log from its beginning.
+    /// Until it ends, if it runs. Docker tells all of a container's log again.
     async fn copy(&mut self, container: &Container) -> anyhow::Result<()> {
         let id = &container.id;
         if container.runs() {
@@ -65,7 +69,8 @@ impl Keeper {
         } else if !self.ended.insert(id.clone()) {
             return Ok(());
         }
-        let query = [("stdout", "true"), ("follow", if container.runs() { "true" } else { "false" })];
+        let follow = if container.runs() { "true" } else { "false" };
+        let query = [("stdout", "true"), ("since", &self.since), ("follow", follow)];
         let mut log = self.docker.ask(Method::GET, &format!("/containers/{id}/logs"), &query, None).await?;
         let copied = self.copied.entry(id.clone()).or_default();
         let (mut pieces, mut skipped) = (Vec::new(), 0);

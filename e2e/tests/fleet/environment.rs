@@ -10,6 +10,7 @@ use e2e::{
     logs::Logs,
     mailbox::Mailbox,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ pub fn logs() -> anyhow::Result<Option<Logs>> {
         return Ok(Some(Logs::new(folder)));
     }
     let Some(docker) = Docker::of_environment()? else { return Ok(None) };
-    docker::keep_logs(&docker, &env::temp_dir(), &e2e::SERVICES)?;
+    docker::keep_logs(&docker, &env::temp_dir(), &e2e::SERVICES, Timestamp::UNIX_EPOCH)?;
     Ok(Some(Logs::new(env::temp_dir())))
 }
 
