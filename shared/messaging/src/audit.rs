@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection, types::Json};
+use sqlx::{PgConnection, query, query_as};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -48,16 +48,16 @@ pub(crate) async fn write(
     operator: &Operator,
     action: Action<'_>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    query!(
         "INSERT INTO audit (event_id, operator, action, reason, before, after, at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        action.event_id,
+        operator.0,
+        action.name,
+        action.reason,
+        action.before,
+        action.after,
+        jiff_sqlx::Timestamp::from(now) as _,
     )
-    .bind(action.event_id)
-    .bind(&operator.0)
-    .bind(action.name)
-    .bind(action.reason)
-    .bind(Json(action.before))
-    .bind(Json(action.after))
-    .bind(jiff_sqlx::Timestamp::from(now))
     .execute(sql)
     .await?;
     Ok(())
@@ -65,29 +65,11 @@ pub(crate) async fn write(
 
 /// What was done to a message, oldest first.
 pub(crate) async fn of(sql: &mut PgConnection, event_id: Uuid) -> Result<Vec<Entry>, sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+    query_as!(
+        Entry,
         "SELECT operator, action, reason, before, after, at FROM audit WHERE event_id = $1 ORDER BY seq LIMIT 1000",
+        event_id,
     )
-    .bind(event_id)
     .fetch_all(sql)
-    .await?;
-    Ok(rows.into_iter().map(Entry::from).collect())
-}
-
-#[derive(FromRow)]
-struct Row {
-    operator: String,
-    action: String,
-    reason: Option<String>,
-    before: Option<Json<Value>>,
-    after: Option<Json<Value>>,
-    at: jiff_sqlx::Timestamp,
-}
-
-impl From<Row> for Entry {
-    fn from(row: Row) -> Self {
-        let Row { operator, action, reason, before, after, at } = row;
-        let json = |value: Option<Json<Value>>| value.map(|Json(value)| value);
-        Self { operator, action, reason, before: json(before), after: json(after), at: at.to_jiff() }
-    }
+    .await
 }

@@ -8,6 +8,7 @@ use sqlx::{
     PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
+    query_scalar,
 };
 
 use crate::{clock::Clock, metrics::Metrics, wake_ups::WakeUps};
@@ -66,7 +67,7 @@ impl Database {
 
     /// Whether the database answers, within a second.
     pub async fn answers(&self) -> bool {
-        let probe = sqlx::query("SELECT 1").execute(&self.pool);
+        let probe = query_scalar!("SELECT 1").fetch_one(&self.pool);
         matches!(tokio::time::timeout(Duration::from_secs(1), probe).await, Ok(Ok(_)))
     }
 

@@ -4,7 +4,7 @@
 //! "my queue was lost" look alike, and every start begins here. The inbox knows what was handled; the rest follows in the
 //! stream's order, which is the owner's order per customer across event types.
 
-use sqlx::{Connection, FromRow, PgConnection};
+use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::database::Database;
@@ -24,7 +24,7 @@ pub struct Cursor {
 }
 
 /// A row of the table `history`.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     pub next_offset: i64,
     pub last_event_id: Option<Uuid>,
@@ -46,9 +46,11 @@ impl CatchUpLock {
         // Not the pool's any more: the session, and the lock with it, must end when this value is dropped.
         let mut connection = database.pool.acquire().await?.detach();
         // A lock is the database's; the schema's number tells the services apart.
-        let taken: bool = sqlx::query_scalar(
-            "SELECT pg_try_advisory_lock(hashtext('pas-de-trois catch-up'), \
-                    (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema()))",
+        let taken = query_scalar!(
+            r#"SELECT pg_try_advisory_lock(
+                   hashtext('pas-de-trois catch-up'),
+                   (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema())
+               ) AS "taken!""#,
         )
         .fetch_one(&mut connection)
         .await?;
@@ -58,7 +60,7 @@ impl CatchUpLock {
     /// Gives it back, and ends the session.
     pub async fn release(mut self) {
         // Before the goodbye, which the server hears in its own time: whoever asks next finds the lock free.
-        let _ = sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut self.connection).await;
+        let _ = query!("SELECT pg_advisory_unlock_all()").execute(&mut self.connection).await;
         // Failing to say goodbye ends the session all the same.
         let _ = self.connection.close().await;
     }
@@ -72,13 +74,14 @@ pub(crate) async fn begin(
     queue_existed: bool,
 ) -> Result<Progress, sqlx::Error> {
     let mut tx = database.begin().await?;
-    let progress = sqlx::query_as(
+    let progress = query_as!(
+        Progress,
         "INSERT INTO history AS known (owner, next_offset, begun, caught_up) VALUES ($1, 0, 1, false)
          ON CONFLICT (owner) DO UPDATE SET begun = known.begun + 1, caught_up = known.caught_up AND $2
          RETURNING next_offset, last_event_id, begun, caught_up",
+        owner,
+        queue_existed,
     )
-    .bind(owner)
-    .bind(queue_existed)
     .fetch_one(tx.sql())
     .await?;
     tx.commit().await?;
@@ -87,21 +90,20 @@ pub(crate) async fn begin(
 
 /// Moves the cursor, in the caller's transaction.
 pub(crate) async fn advance(sql: &mut PgConnection, cursor: &Cursor) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE history SET next_offset = $2, last_event_id = $3, begun = 0 WHERE owner = $1")
-        .bind(cursor.owner)
-        .bind(cursor.next_offset)
-        .bind(cursor.last_event_id)
-        .execute(sql)
-        .await?;
+    query!(
+        "UPDATE history SET next_offset = $2, last_event_id = $3, begun = 0 WHERE owner = $1",
+        cursor.owner,
+        cursor.next_offset,
+        cursor.last_event_id,
+    )
+    .execute(sql)
+    .await?;
     Ok(())
 }
 
 /// The history was read to its end: from here on the service's queue has everything that this owner publishes.
 pub(crate) async fn finish(database: &Database, owner: &str) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
-    sqlx::query("UPDATE history SET caught_up = true, begun = 0 WHERE owner = $1")
-        .bind(owner)
-        .execute(tx.sql())
-        .await?;
+    query!("UPDATE history SET caught_up = true, begun = 0 WHERE owner = $1", owner).execute(tx.sql()).await?;
     tx.commit().await
 }

@@ -7,6 +7,7 @@
 
 use std::{collections::HashSet, time::Instant};
 
+use sqlx::{query, query_scalar};
 use tower::service_fn;
 use uuid::Uuid;
 
@@ -73,17 +74,17 @@ impl Inbox {
         let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
         let rows: Vec<_> = ids.iter().map(|id| row_id(*id, self.database.service)).collect();
         let types: Vec<_> = messages.iter().map(|message| message.exchange.clone()).collect();
-        let new: Vec<Uuid> = sqlx::query_scalar(
+        let new = query_scalar!(
             "INSERT INTO inbox (event_id, id, event_type, received_at, done_at)
              SELECT event_id, id, event_type, $4, $4
              FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS rows (event_id, id, event_type)
              ON CONFLICT (event_id) DO NOTHING
              RETURNING event_id",
+            &ids,
+            &rows,
+            &types,
+            now as _,
         )
-        .bind(ids)
-        .bind(rows)
-        .bind(types)
-        .bind(now)
         .fetch_all(tx.sql())
         .await?;
         Ok(new.into_iter().collect())
@@ -106,10 +107,7 @@ impl Inbox {
     async fn finish(&self, tx: &mut UnitOfWork, batch: &Batch, outcomes: &[Outcome]) -> Result<(), sqlx::Error> {
         let put_behind: Vec<_> = ids_where(batch, |(_, outcome)| **outcome == Outcome::Behind, outcomes);
         if !put_behind.is_empty() {
-            sqlx::query("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)")
-                .bind(put_behind)
-                .execute(tx.sql())
-                .await?;
+            query!("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)", &put_behind).execute(tx.sql()).await?;
         }
         let suspects: Vec<_> = ids_where(batch, |(message, _)| message.redelivered, outcomes);
         if !suspects.is_empty() {
@@ -144,10 +142,8 @@ fn ids_where(batch: &Batch, wanted: impl Fn(&(&Incoming, &Outcome)) -> bool, out
 /// Which of `ids` this service has never taken charge of.
 pub async fn missing(database: &Database, ids: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
-    let known: Vec<Uuid> = sqlx::query_scalar("SELECT event_id FROM inbox WHERE event_id = ANY($1)")
-        .bind(ids)
-        .fetch_all(&database.pool)
-        .await?;
+    let known =
+        query_scalar!("SELECT event_id FROM inbox WHERE event_id = ANY($1)", ids).fetch_all(&database.pool).await?;
     for id in known {
         missing.remove(&id);
     }

@@ -3,7 +3,7 @@
 use event::{EventMeta, TraceContext};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, query};
 use tracing::Span;
 use uuid::Uuid;
 
@@ -22,11 +22,16 @@ pub(crate) struct PendingEvent {
     pub span: Span,
 }
 
-/// The advisory lock between relays and [`republish`]. A lock is the database's; the schema's number tells services apart.
-macro_rules! gate {
-    () => {
-        "hashtext('pas-de-trois outbox'), \
-         (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema())"
+/// Takes, by `$function`, the advisory lock between relays and [`republish`]. A lock is the database's; the schema's number
+/// tells services apart.
+macro_rules! lock_gate {
+    ($function:literal) => {
+        sqlx::query_scalar!(
+            "SELECT "
+                + $function
+                + "(hashtext('pas-de-trois outbox'),
+                 (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema()))"
+        )
     };
 }
 
@@ -42,8 +47,8 @@ pub(crate) async fn insert(
     if events.is_empty() {
         return Ok(());
     }
-    sqlx::query("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS keys (key)")
-        .bind(lock_keys(service, events))
+    let keys = lock_keys(service, events);
+    query!("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS keys (key)", &keys)
         .execute(&mut *transaction)
         .await?;
     insert_rows(transaction, events).await
@@ -62,41 +67,45 @@ fn lock_keys(service: &str, events: &[PendingEvent]) -> Vec<i64> {
 }
 
 async fn insert_rows(transaction: &mut PgConnection, events: &[PendingEvent]) -> Result<(), sqlx::Error> {
-    let column = |of: fn(&PendingEvent) -> Uuid| events.iter().map(of).collect::<Vec<_>>();
-    sqlx::query(
-        "INSERT INTO outbox (event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, \
+    query!(
+        "INSERT INTO outbox (event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent,
                              tracestate, data)
-         SELECT event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, tracestate, \
+         SELECT event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, tracestate,
                 data::json
-         FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], \
+         FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[],
                      $8::text[], $9::text[], $10::text[]) WITH ORDINALITY
-              AS rows (event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, \
+              AS rows (event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent,
                        tracestate, data, position)
          ORDER BY position",
+        &column(events, |event| event.meta.id),
+        &column(events, |event| event.meta.event_type.clone()),
+        &column(events, |event| event.version),
+        &column(events, |event| event.meta.subject),
+        &column(events, |event| event.meta.correlation_id),
+        column(events, |event| event.meta.causation_id) as _,
+        column(events, |event| jiff_sqlx::Timestamp::from(event.time)) as _,
+        column(events, |event| event.trace.traceparent.clone()) as _,
+        column(events, |event| event.trace.tracestate.clone()) as _,
+        &column(events, |event| event.data.get().to_owned()),
     )
-    .bind(column(|event| event.meta.id))
-    .bind(events.iter().map(|event| event.meta.event_type.clone()).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.version).collect::<Vec<_>>())
-    .bind(column(|event| event.meta.subject))
-    .bind(column(|event| event.meta.correlation_id))
-    .bind(events.iter().map(|event| event.meta.causation_id).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| jiff_sqlx::Timestamp::from(event.time)).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.trace.traceparent.clone()).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.trace.tracestate.clone()).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.data.get().to_owned()).collect::<Vec<_>>())
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+fn column<T>(events: &[PendingEvent], of: fn(&PendingEvent) -> T) -> Vec<T> {
+    events.iter().map(of).collect()
 }
 
 /// Whether a relay may claim in this transaction; `false` while [`republish`] is at work.
 ///
 /// A statement of its own: what it waits out must be committed before the claim takes its snapshot.
 pub(crate) async fn may_claim(transaction: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(concat!("SELECT pg_try_advisory_xact_lock_shared(", gate!(), ")")).fetch_one(transaction).await
+    let free = lock_gate!("pg_try_advisory_xact_lock_shared").fetch_one(transaction).await?;
+    Ok(free.unwrap_or_default())
 }
 
-pub(crate) use gate;
+pub(crate) use lock_gate;
 
 #[cfg(test)]
 mod tests {

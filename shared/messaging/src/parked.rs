@@ -7,7 +7,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use event::{Envelope, EventMeta};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, query, query_scalar, types::Text};
 use tracing::info;
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     failure::Failure,
     message::{Incoming, row_id},
+    parked::state::State,
     step::{Step, reached},
     suspects,
     unit_of_work::UnitOfWork,
@@ -23,6 +24,7 @@ use crate::{
 pub mod dead_letters;
 pub mod hospital;
 pub mod redrive;
+pub mod state;
 
 /// The delay before the second attempt; it doubles with each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
@@ -38,10 +40,10 @@ pub(crate) fn delay(tries: i32) -> Duration {
 /// The customers among `messages` for whom something waits or is dead.
 pub(crate) async fn held_keys(sql: &mut PgConnection, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
     let keys: Vec<_> = messages.iter().filter_map(|message| Some(message.decoded().ok()?.subject)).collect();
-    let held: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT DISTINCT key FROM parked WHERE key = ANY($1) AND state IN ('waiting', 'behind', 'dead')",
+    let held = query_scalar!(
+        r#"SELECT DISTINCT key AS "key!" FROM parked WHERE key = ANY($1) AND state IN ('waiting', 'behind', 'dead')"#,
+        &keys,
     )
-    .bind(keys)
     .fetch_all(sql)
     .await?;
     Ok(held.into_iter().collect())
@@ -55,7 +57,7 @@ pub(crate) async fn put_behind(
 ) -> Result<(), sqlx::Error> {
     let row = Row {
         key: Some(envelope.subject),
-        state: "behind",
+        state: State::Behind,
         reason: "behind_an_earlier_one",
         error: String::new(),
         attempts: 0,
@@ -66,7 +68,7 @@ pub(crate) async fn put_behind(
 
 struct Row {
     key: Option<Uuid>,
-    state: &'static str,
+    state: State,
     reason: &'static str,
     error: String,
     attempts: i32,
@@ -75,22 +77,22 @@ struct Row {
 
 async fn insert(tx: &mut UnitOfWork, message: &Incoming, row: Row) -> Result<(), sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
-    sqlx::query(
-        "INSERT INTO parked (event_id, event_type, key, state, body, muted, reason, error, attempts, tries, parked_at, \
+    query!(
+        "INSERT INTO parked (event_id, event_type, key, state, body, muted, reason, error, attempts, tries, parked_at,
                              tried_since, next_attempt_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $10, $11)",
+        message.id,
+        message.exchange,
+        row.key,
+        Text(row.state) as _,
+        &message.body[..],
+        message.muted,
+        row.reason,
+        row.error,
+        row.attempts,
+        now as _,
+        row.next_attempt_at.map(jiff_sqlx::Timestamp::from) as _,
     )
-    .bind(message.id)
-    .bind(&message.exchange)
-    .bind(row.key)
-    .bind(row.state)
-    .bind(&message.body[..])
-    .bind(message.muted)
-    .bind(row.reason)
-    .bind(&row.error)
-    .bind(row.attempts)
-    .bind(now)
-    .bind(row.next_attempt_at.map(jiff_sqlx::Timestamp::from))
     .execute(tx.sql())
     .await?;
     Ok(())
@@ -109,7 +111,7 @@ pub async fn park(database: &Database, message: &Incoming, failure: &Failure) ->
     let dead = failure.is_permanent();
     let row = Row {
         key,
-        state: if dead { "dead" } else { "waiting" },
+        state: if dead { State::Dead } else { State::Waiting },
         reason: failure.class(),
         error: describe(failure),
         attempts: 1,
@@ -129,27 +131,29 @@ pub async fn park(database: &Database, message: &Incoming, failure: &Failure) ->
 /// Adds an attempt that failed to the message's record.
 async fn note_attempt(tx: &mut UnitOfWork, id: Uuid, number: i32, failure: &Failure) -> Result<(), sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
-    sqlx::query("INSERT INTO attempts (event_id, number, at, reason, error) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id)
-        .bind(number)
-        .bind(now)
-        .bind(failure.class())
-        .bind(describe(failure))
-        .execute(tx.sql())
-        .await?;
+    query!(
+        "INSERT INTO attempts (event_id, number, at, reason, error) VALUES ($1, $2, $3, $4, $5)",
+        id,
+        number,
+        now as _,
+        failure.class(),
+        describe(failure),
+    )
+    .execute(tx.sql())
+    .await?;
     Ok(())
 }
 
 /// The inbox row of a parked message, without `done_at`; `false` if there was one.
 async fn take_charge(tx: &mut UnitOfWork, service: &str, message: &Incoming) -> Result<bool, sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
-    let inserted = sqlx::query(
+    let inserted = query!(
         "INSERT INTO inbox (event_id, id, event_type, received_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        message.id,
+        row_id(message.id, service),
+        message.exchange,
+        now as _,
     )
-    .bind(message.id)
-    .bind(row_id(message.id, service))
-    .bind(&message.exchange)
-    .bind(now)
     .execute(tx.sql())
     .await?;
     Ok(inserted.rows_affected() == 1)

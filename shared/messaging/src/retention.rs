@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use sqlx::query;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -113,24 +114,45 @@ impl Purge {
         if let Some(rows) = self.purge_outbox().await? {
             return Ok(Purged::Rows(rows));
         }
-        let old = self.older_than(self.retention.inbox_days);
-        // What is resolved goes with its inbox row; the audit trail stays.
-        let parked =
-            "DELETE FROM parked WHERE event_id IN (SELECT event_id FROM parked WHERE resolved_at < $1 LIMIT $2)";
-        let inbox = "DELETE FROM inbox WHERE event_id IN (
-                         SELECT event_id FROM inbox WHERE received_at < $1
-                           AND NOT EXISTS (SELECT FROM parked WHERE parked.event_id = inbox.event_id)
-                         ORDER BY received_at LIMIT $2)";
-        for query in [parked, inbox] {
-            let mut tx = self.database.begin().await?;
-            let rows = sqlx::query(query).bind(old).bind(BATCH).execute(tx.sql()).await?.rows_affected();
-            tx.commit().await?;
-            if rows > 0 {
-                return Ok(Purged::Rows(rows));
-            }
+        let mut rows = self.purge_parked().await?;
+        if rows == 0 {
+            rows = self.purge_inbox().await?;
+        }
+        if rows > 0 {
+            return Ok(Purged::Rows(rows));
         }
         self.outbox_seq = 0;
         Ok(Purged::Nothing)
+    }
+
+    /// What is resolved goes with its inbox row; the audit trail stays.
+    async fn purge_parked(&self) -> Result<u64, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let deleted = query!(
+            "DELETE FROM parked WHERE event_id IN (SELECT event_id FROM parked WHERE resolved_at < $1 LIMIT $2)",
+            self.older_than(self.retention.inbox_days) as _,
+            BATCH,
+        )
+        .execute(tx.sql())
+        .await?;
+        tx.commit().await?;
+        Ok(deleted.rows_affected())
+    }
+
+    async fn purge_inbox(&self) -> Result<u64, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let deleted = query!(
+            "DELETE FROM inbox WHERE event_id IN (
+                 SELECT event_id FROM inbox WHERE received_at < $1
+                   AND NOT EXISTS (SELECT FROM parked WHERE parked.event_id = inbox.event_id)
+                 ORDER BY received_at LIMIT $2)",
+            self.older_than(self.retention.inbox_days) as _,
+            BATCH,
+        )
+        .execute(tx.sql())
+        .await?;
+        tx.commit().await?;
+        Ok(deleted.rows_affected())
     }
 
     /// In the order of the outbox, without an index of its own that every publishing would have to keep; what is not
@@ -138,28 +160,29 @@ impl Purge {
     async fn purge_outbox(&mut self) -> Result<Option<u64>, sqlx::Error> {
         let old = self.older_than(self.retention.outbox_days);
         let mut tx = self.database.begin().await?;
-        let (last, oldest): (Option<i64>, Option<jiff_sqlx::Timestamp>) = sqlx::query_as(
-            "SELECT max(seq), min(recorded_at)
+        let page = query!(
+            "SELECT max(seq) AS last, min(recorded_at) AS oldest
              FROM (SELECT seq, recorded_at FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2) AS page",
+            self.outbox_seq,
+            BATCH,
         )
-        .bind(self.outbox_seq)
-        .bind(BATCH)
         .fetch_one(tx.sql())
         .await?;
-        let (Some(last), Some(oldest)) = (last, oldest) else { return Ok(None) };
+        let (Some(last), Some(oldest)) = (page.last, page.oldest) else { return Ok(None) };
         if oldest.to_jiff() >= old.to_jiff() {
             return Ok(None);
         }
-        let rows = sqlx::query("DELETE FROM outbox WHERE seq > $1 AND seq <= $2 AND published_at < $3")
-            .bind(self.outbox_seq)
-            .bind(last)
-            .bind(old)
-            .execute(tx.sql())
-            .await?
-            .rows_affected();
+        let deleted = query!(
+            "DELETE FROM outbox WHERE seq > $1 AND seq <= $2 AND published_at < $3",
+            self.outbox_seq,
+            last,
+            old as _,
+        )
+        .execute(tx.sql())
+        .await?;
         tx.commit().await?;
         self.outbox_seq = last;
-        Ok(Some(rows))
+        Ok(Some(deleted.rows_affected()))
     }
 
     fn older_than(&self, days: u32) -> jiff_sqlx::Timestamp {

@@ -3,7 +3,7 @@
 //! The broker counts deliveries too, but a crash raises its count for every message that was unsettled; it can't tell
 //! the killer from its neighbours. A redelivered message runs alone, so this count can.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 
 use crate::database::Database;
@@ -14,13 +14,13 @@ pub const GIVE_UP_AT: i32 = 3;
 /// Commits that handling `event_id` begins, and gives how often it has begun by now. 0: it was handled already.
 pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Error> {
     let mut transaction = database.begin().await?;
-    let begun = sqlx::query_scalar(
+    let begun = query_scalar!(
         "INSERT INTO suspects (event_id, begun)
          SELECT $1, 1 WHERE NOT EXISTS (SELECT FROM inbox WHERE event_id = $1)
          ON CONFLICT (event_id) DO UPDATE SET begun = suspects.begun + 1
          RETURNING begun",
+        event_id,
     )
-    .bind(event_id)
     .fetch_optional(transaction.sql())
     .await?;
     transaction.commit().await?;
@@ -29,6 +29,6 @@ pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Err
 
 /// They were handled, or parked: no suspects any more.
 pub(crate) async fn clear(sql: &mut PgConnection, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM suspects WHERE event_id = ANY($1)").bind(event_ids).execute(sql).await?;
+    query!("DELETE FROM suspects WHERE event_id = ANY($1)", event_ids).execute(sql).await?;
     Ok(())
 }

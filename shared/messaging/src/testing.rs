@@ -48,6 +48,7 @@ pub async fn database(service: &'static str, own: &Migrator) -> Database {
 
 async fn execute(url: &str, sql: &str) {
     let mut connection = PgConnection::connect(url).await.expect("the test's Postgres");
+    // Made at run time: a database's name can't be bound.
     sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect("valid SQL");
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::FromRow;
+use sqlx::{query, query_scalar, types::Text};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +10,7 @@ use super::Metrics;
 use crate::{
     database::Database,
     health::{Condition, Health, is_ready},
+    parked::state::State,
 };
 
 /// How often the sampler sees whether the service is ready.
@@ -79,12 +80,11 @@ impl Sampler {
     /// The age first: it is one look into an index, however many there are to count.
     async fn outbox(&self) -> Result<(), sqlx::Error> {
         let outbox = &self.metrics().outbox;
-        let oldest: Option<jiff_sqlx::Timestamp> =
-            sqlx::query_scalar("SELECT recorded_at FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1")
-                .fetch_optional(&self.database.pool)
-                .await?;
+        let oldest = query_scalar!("SELECT recorded_at FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1")
+            .fetch_optional(&self.database.pool)
+            .await?;
         outbox.oldest.set_age(oldest.map(jiff_sqlx::Timestamp::to_jiff), self.database.clock.now());
-        let unpublished: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+        let unpublished = query_scalar!(r#"SELECT count(*) AS "count!" FROM outbox WHERE published_at IS NULL"#)
             .fetch_one(&self.database.pool)
             .await?;
         outbox.unpublished.set_count(unpublished);
@@ -92,25 +92,18 @@ impl Sampler {
     }
 
     async fn parked(&self) -> Result<(), sqlx::Error> {
-        let rows: Vec<Kept> = sqlx::query_as(
-            "SELECT state, count(*) AS messages, min(parked_at) AS oldest
-             FROM parked WHERE state IN ('waiting', 'behind', 'dead') GROUP BY state",
+        let rows = query!(
+            r#"SELECT state AS "state: Text<State>", count(*) AS "messages!", min(parked_at) AS "oldest!"
+               FROM parked WHERE state IN ('waiting', 'behind', 'dead') GROUP BY state"#,
         )
         .fetch_all(&self.database.pool)
         .await?;
-        for state in ["waiting", "behind", "dead"] {
-            let kept = rows.iter().find(|row| row.state == state);
+        for state in State::UNRESOLVED {
+            let kept = rows.iter().find(|row| row.state.0 == state);
             let oldest = kept.map(|row| row.oldest.to_jiff());
-            self.metrics().parked.messages.of([state]).set_count(kept.map_or(0, |row| row.messages));
-            self.metrics().parked.oldest.of([state]).set_age(oldest, self.database.clock.now());
+            self.metrics().parked.messages.of([state.as_str()]).set_count(kept.map_or(0, |row| row.messages));
+            self.metrics().parked.oldest.of([state.as_str()]).set_age(oldest, self.database.clock.now());
         }
         Ok(())
     }
-}
-
-#[derive(FromRow)]
-struct Kept {
-    state: String,
-    messages: i64,
-    oldest: jiff_sqlx::Timestamp,
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use sqlx::{FromRow, PgConnection, types::Json};
+use sqlx::{PgConnection, query, query_as, types::Json};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -194,7 +194,6 @@ impl Relay {
     }
 }
 
-#[derive(FromRow)]
 struct Row {
     seq: i64,
     event_id: Uuid,
@@ -214,20 +213,21 @@ struct Row {
 /// The subquery asks for the first unpublished row of the key: one look into `outbox_unpublished_by_key` for each row,
 /// however large the outbox. (As NOT EXISTS it may become an anti-join over the whole backlog.)
 async fn claim(sql: &mut PgConnection, now: jiff::Timestamp, limit: usize) -> Result<Vec<Row>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT seq, event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, \
-                tracestate, data
-         FROM outbox AS claimed
-         WHERE published_at IS NULL
-           AND (next_attempt_at IS NULL OR next_attempt_at <= $1)
-           AND seq = (SELECT min(first.seq) FROM outbox AS first
-                      WHERE first.key = claimed.key AND first.published_at IS NULL)
-         ORDER BY seq
-         LIMIT $2
-         FOR UPDATE SKIP LOCKED",
+    query_as!(
+        Row,
+        r#"SELECT seq, event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent,
+                  tracestate, data AS "data: Json<Box<RawValue>>"
+           FROM outbox AS claimed
+           WHERE published_at IS NULL
+             AND (next_attempt_at IS NULL OR next_attempt_at <= $1)
+             AND seq = (SELECT min(first.seq) FROM outbox AS first
+                        WHERE first.key = claimed.key AND first.published_at IS NULL)
+           ORDER BY seq
+           LIMIT $2
+           FOR UPDATE SKIP LOCKED"#,
+        jiff_sqlx::Timestamp::from(now) as _,
+        i64::try_from(limit).unwrap_or(i64::MAX),
     )
-    .bind(jiff_sqlx::Timestamp::from(now))
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(sql)
     .await
 }
@@ -243,22 +243,21 @@ async fn mark(
     let seqs = |rows: Vec<&Row>| rows.into_iter().map(|row| row.seq).collect::<Vec<_>>();
     let now = jiff_sqlx::Timestamp::from(database.clock.now());
     if !published.is_empty() {
-        sqlx::query("UPDATE outbox SET published_at = $2 WHERE seq = ANY($1)")
-            .bind(seqs(published))
-            .bind(now)
+        query!("UPDATE outbox SET published_at = $2 WHERE seq = ANY($1)", &seqs(published), now as _)
             .execute(&mut *sql)
             .await?;
     }
     if !refused.is_empty() {
-        sqlx::query(
-            "UPDATE outbox SET attempts = attempts + 1, \
-                    next_attempt_at = $2 + make_interval(secs => least($4, $3 * 2.0 ^ least(attempts, 20)))
+        query!(
+            "UPDATE outbox SET attempts = attempts + 1,
+                    next_attempt_at = $2::timestamptz
+                        + make_interval(secs => least($4, $3::float8 * 2.0 ^ least(attempts, 20)))
              WHERE seq = ANY($1)",
+            &seqs(refused),
+            now as _,
+            REST.0,
+            REST.1,
         )
-        .bind(seqs(refused))
-        .bind(now)
-        .bind(REST.0)
-        .bind(REST.1)
         .execute(sql)
         .await?;
     }

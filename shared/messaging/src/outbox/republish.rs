@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use sqlx::query;
 
 use crate::{
     audit::{self, Action, Operator},
@@ -15,16 +16,16 @@ use crate::{
 /// of its earlier ones.
 pub async fn republish(database: &Database, from: Timestamp, operator: &Operator) -> Result<u64, sqlx::Error> {
     let mut tx = database.begin().await?;
-    // However many they are; and a turn of the relay that has begun is waited for.
+    // Two statements, so not by a macro. However many rows they are; and a turn of the relay that has begun is waited for.
     sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'").execute(tx.sql()).await?;
-    sqlx::query(concat!("SELECT pg_advisory_xact_lock(", super::gate!(), ")")).execute(tx.sql()).await?;
-    let rows = sqlx::query(
+    super::lock_gate!("pg_advisory_xact_lock").fetch_one(tx.sql()).await?;
+    let republished = query!(
         "UPDATE outbox SET published_at = NULL, attempts = 0, next_attempt_at = NULL WHERE published_at >= $1",
+        jiff_sqlx::Timestamp::from(from) as _,
     )
-    .bind(jiff_sqlx::Timestamp::from(from))
     .execute(tx.sql())
-    .await?
-    .rows_affected();
+    .await?;
+    let rows = republished.rows_affected();
     let now = tx.now();
     let after = json!({ "from": from, "republished": rows });
     let action = Action { event_id: None, name: "republish", reason: None, before: json!(null), after };

@@ -6,7 +6,7 @@
 
 use event::Envelope;
 use serde_json::{Value, json};
-use sqlx::FromRow;
+use sqlx::{query, query_scalar, types::Text};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -20,7 +20,8 @@ use crate::{
 
 mod record;
 
-pub use record::{Attempt, Filter, Record, State, Summary};
+pub use super::state::State;
+pub use record::{Attempt, Filter, Record, Summary};
 
 /// How many messages one transaction of a bulk action changes at most.
 const BULK: i64 = 500;
@@ -116,12 +117,14 @@ impl Hospital {
         let before = self.lock(&mut tx, event_id).await?;
         let customer = self.check(&before, &body).map_err(Refusal::NotThisEvent)?;
         let old = record::find(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?;
-        sqlx::query("UPDATE parked SET original = coalesce(original, body), body = $2, key = $3 WHERE event_id = $1")
-            .bind(event_id)
-            .bind(&body)
-            .bind(customer)
-            .execute(tx.sql())
-            .await?;
+        query!(
+            "UPDATE parked SET original = coalesce(original, body), body = $2, key = $3 WHERE event_id = $1",
+            event_id,
+            body,
+            customer,
+        )
+        .execute(tx.sql())
+        .await?;
         let now = tx.now();
         let (was, is) = (json!({ "event": shown(&old.body) }), json!({ "event": shown(&body) }));
         let action = Action { event_id: Some(event_id), name: "edit", reason: None, before: was, after: is };
@@ -136,11 +139,12 @@ impl Hospital {
         let mut tx = self.database.begin().await?;
         let before = self.lock(&mut tx, event_id).await?;
         let now = jiff_sqlx::Timestamp::from(tx.now());
-        sqlx::query(
-            "UPDATE parked SET state = 'discarded', resolved_at = $2, next_attempt_at = NULL WHERE event_id = $1",
+        query!(
+            "UPDATE parked SET state = $2, resolved_at = $3, next_attempt_at = NULL WHERE event_id = $1",
+            event_id,
+            Text(State::Discarded) as _,
+            now as _,
         )
-        .bind(event_id)
-        .bind(now)
         .execute(tx.sql())
         .await?;
         let after = self.note(&mut tx, operator, "discard", Some(reason), &before).await?;
@@ -201,12 +205,12 @@ impl Hospital {
 
 async fn make_due(tx: &mut UnitOfWork, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
-    sqlx::query(
-        "UPDATE parked SET state = 'waiting', next_attempt_at = $2, tried_since = $2, tries = 0
-         WHERE event_id = ANY($1)",
+    query!(
+        "UPDATE parked SET state = $2, next_attempt_at = $3, tried_since = $3, tries = 0 WHERE event_id = ANY($1)",
+        event_ids,
+        Text(State::Waiting) as _,
+        now as _,
     )
-    .bind(event_ids)
-    .bind(now)
     .execute(tx.sql())
     .await?;
     Ok(())
@@ -217,12 +221,12 @@ async fn first_of(tx: &mut UnitOfWork, summary: &Summary) -> Result<Option<Uuid>
     if summary.state != State::Behind {
         return Ok(None);
     }
-    sqlx::query_scalar(
+    query_scalar!(
         "SELECT event_id FROM parked WHERE key = $1 AND seq < $2 AND state IN ('waiting', 'behind', 'dead')
          ORDER BY seq LIMIT 1",
+        summary.subject,
+        summary.seq,
     )
-    .bind(summary.subject)
-    .bind(summary.seq)
     .fetch_optional(tx.sql())
     .await
 }
@@ -233,9 +237,7 @@ fn shown(body: &[u8]) -> Value {
 }
 
 /// A row of `parked` with its body.
-#[derive(FromRow)]
 struct Kept {
-    #[sqlx(flatten)]
     summary: Summary,
     body: Vec<u8>,
     original: Option<Vec<u8>>,

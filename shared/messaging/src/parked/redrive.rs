@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
+use sqlx::{query, query_scalar, types::Text};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt, service_fn, util::BoxService};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{delay, describe, log, note_attempt};
+use super::{delay, describe, log, note_attempt, state::State};
 use crate::{
     database::Database,
     failure::{self, Failure},
@@ -81,7 +81,7 @@ impl Redriver {
     async fn take(&self) -> Result<Option<Taken>, sqlx::Error> {
         let mut tx = self.database.begin().await?;
         let now = tx.now();
-        let due: Option<(i64, i32)> = sqlx::query_as(
+        let due = query!(
             "SELECT seq, tries FROM parked AS due
              WHERE (state = 'behind' OR state = 'waiting' AND next_attempt_at <= $1)
                AND (key IS NULL OR seq = (SELECT min(first.seq) FROM parked AS first
@@ -89,23 +89,27 @@ impl Redriver {
              ORDER BY next_attempt_at NULLS FIRST, seq
              LIMIT 1
              FOR UPDATE SKIP LOCKED",
+            jiff_sqlx::Timestamp::from(now) as _,
         )
-        .bind(jiff_sqlx::Timestamp::from(now))
         .fetch_optional(tx.sql())
         .await?;
-        let Some((seq, tries)) = due else { return Ok(None) };
-        let taken = sqlx::query_as(
-            "UPDATE parked SET state = 'waiting', attempts = attempts + 1, tries = tries + 1, next_attempt_at = $2
+        let Some(due) = due else { return Ok(None) };
+        let taken = query!(
+            "UPDATE parked SET state = $2, attempts = attempts + 1, tries = tries + 1, next_attempt_at = $3
              WHERE seq = $1
              RETURNING event_id, event_type, body, muted, attempts, tries, tried_since",
+            due.seq,
+            Text(State::Waiting) as _,
+            jiff_sqlx::Timestamp::from(now + delay(due.tries + 1)) as _,
         )
-        .bind(seq)
-        .bind(jiff_sqlx::Timestamp::from(now + delay(tries + 1)))
         .fetch_one(tx.sql())
         .await?;
         tx.commit().await?;
         reached(Step::Taken).await;
-        Ok(Some(taken))
+        let charged =
+            Charged { attempts: taken.attempts, tries: taken.tries, tried_since: taken.tried_since.to_jiff() };
+        let (event_type, body) = (taken.event_type, taken.body);
+        Ok(Some(Taken { event_id: taken.event_id, event_type, body, muted: taken.muted, charged }))
     }
 
     /// Writes down why the attempt failed; dead if no other can help or the time is over.
@@ -116,20 +120,22 @@ impl Redriver {
         Charged { attempts, tries, tried_since }: Charged,
     ) -> Result<(), sqlx::Error> {
         let mut tx = self.database.begin().await?;
-        let age = tx.now().duration_since(tried_since.to_jiff()).unsigned_abs();
+        let age = tx.now().duration_since(tried_since).unsigned_abs();
         let dead = failure.is_permanent() || age > self.time_limit;
-        let recorded = sqlx::query(
-            "UPDATE parked SET reason = $3, error = $4, state = CASE WHEN $5 THEN 'dead' ELSE state END, \
-                    next_attempt_at = CASE WHEN $5 THEN NULL ELSE next_attempt_at END
-             WHERE event_id = $1 AND state = 'waiting' AND attempts = $2 AND tries = $6 AND body = $7",
+        let state = if dead { State::Dead } else { State::Waiting };
+        let recorded = query!(
+            "UPDATE parked SET reason = $3, error = $4, state = $5,
+                    next_attempt_at = CASE WHEN $5 = $6 THEN next_attempt_at END
+             WHERE event_id = $1 AND state = $6 AND attempts = $2 AND tries = $7 AND body = $8",
+            message.id,
+            attempts,
+            failure.class(),
+            describe(failure),
+            Text(state) as _,
+            Text(State::Waiting) as _,
+            tries,
+            &message.body[..],
         )
-        .bind(message.id)
-        .bind(attempts)
-        .bind(failure.class())
-        .bind(describe(failure))
-        .bind(dead)
-        .bind(tries)
-        .bind(&message.body[..])
         .execute(tx.sql())
         .await?;
         note_attempt(&mut tx, message.id, attempts, failure).await?;
@@ -144,32 +150,29 @@ impl Redriver {
 
     /// How long until the next attempt is due, at most [`SLOW_POLL`].
     async fn until_next(&self) -> Option<Duration> {
-        let next: Option<jiff_sqlx::Timestamp> =
-            sqlx::query_scalar("SELECT min(next_attempt_at) FROM parked WHERE state = 'waiting'")
-                .fetch_one(&self.database.pool)
-                .await
-                .ok()?;
+        let next = query_scalar!("SELECT min(next_attempt_at) FROM parked WHERE state = 'waiting'")
+            .fetch_one(&self.database.pool)
+            .await
+            .ok()?;
         let wait = next?.to_jiff().duration_since(self.database.clock.now());
         Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(10), SLOW_POLL))
     }
 }
 
-#[derive(FromRow)]
 struct Taken {
     event_id: Uuid,
     event_type: String,
     body: Vec<u8>,
     muted: bool,
-    #[sqlx(flatten)]
     charged: Charged,
 }
 
 /// Which attempt it is: in all, and since when the time limit runs.
-#[derive(Clone, Copy, FromRow)]
+#[derive(Clone, Copy)]
 struct Charged {
     attempts: i32,
     tries: i32,
-    tried_since: jiff_sqlx::Timestamp,
+    tried_since: jiff::Timestamp,
 }
 
 /// The innermost service of the re-driver's stack. Not through the inbox's ON CONFLICT: the message has its row there
@@ -207,27 +210,27 @@ impl Attempt {
         message: &Incoming,
     ) -> Result<Outcome, Failure> {
         // The body as well: an operator may have corrected it since it was taken.
-        let locked: Option<i64> = sqlx::query_scalar(
-            "SELECT seq FROM parked WHERE event_id = $1 AND body = $2 AND state = 'waiting' FOR UPDATE SKIP LOCKED",
+        let locked = query_scalar!(
+            "SELECT seq FROM parked WHERE event_id = $1 AND body = $2 AND state = $3 FOR UPDATE SKIP LOCKED",
+            message.id,
+            &message.body[..],
+            Text(State::Waiting) as _,
         )
-        .bind(message.id)
-        .bind(&message.body[..])
         .fetch_optional(tx.sql())
         .await?;
         let Some(seq) = locked else { return Ok(Outcome::AlreadyHandled) };
         let service = self.database.service;
         let handled = handle_in_span(&self.handlers, tx, message, message.decoded()?, service).await?;
         let now = jiff_sqlx::Timestamp::from(tx.now());
-        sqlx::query("UPDATE parked SET state = 'done', resolved_at = $2, next_attempt_at = NULL WHERE seq = $1")
-            .bind(seq)
-            .bind(now)
-            .execute(tx.sql())
-            .await?;
-        sqlx::query("UPDATE inbox SET done_at = $2 WHERE event_id = $1")
-            .bind(message.id)
-            .bind(now)
-            .execute(tx.sql())
-            .await?;
+        query!(
+            "UPDATE parked SET state = $2, resolved_at = $3, next_attempt_at = NULL WHERE seq = $1",
+            seq,
+            Text(State::Done) as _,
+            now as _,
+        )
+        .execute(tx.sql())
+        .await?;
+        query!("UPDATE inbox SET done_at = $2 WHERE event_id = $1", message.id, now as _).execute(tx.sql()).await?;
         Ok(handled)
     }
 }

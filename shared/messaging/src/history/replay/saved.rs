@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::json;
-use sqlx::FromRow;
+use sqlx::{query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::{Plan, Progress};
@@ -12,7 +12,6 @@ use crate::{
     database::Database,
 };
 
-#[derive(FromRow)]
 struct Saved {
     next_offset: Option<i64>,
     new: i64,
@@ -27,15 +26,16 @@ pub async fn begin(database: &Database, plan: &Plan, operator: &Operator) -> Res
     }
     let mut tx = database.begin().await?;
     let (owner, event_type, since, muted) = plan.key();
-    let saved: Saved = sqlx::query_as(
+    let saved = query_as!(
+        Saved,
         "INSERT INTO replays AS known (owner, event_type, since, muted) VALUES ($1, $2, $3, $4)
          ON CONFLICT (owner, event_type, since, muted) DO UPDATE SET next_offset = known.next_offset
          RETURNING next_offset, new, already_handled, parked",
+        owner,
+        event_type,
+        since,
+        muted,
     )
-    .bind(owner)
-    .bind(event_type)
-    .bind(&since)
-    .bind(muted)
     .fetch_one(tx.sql())
     .await?;
     let now = tx.now();
@@ -50,18 +50,18 @@ pub async fn begin(database: &Database, plan: &Plan, operator: &Operator) -> Res
 pub async fn save(database: &Database, plan: &Plan, progress: &Progress) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
     let (owner, event_type, since, muted) = plan.key();
-    sqlx::query(
+    query!(
         "UPDATE replays SET next_offset = $5, new = $6, already_handled = $7, parked = $8
          WHERE owner = $1 AND event_type = $2 AND since = $3 AND muted = $4",
+        owner,
+        event_type,
+        since,
+        muted,
+        progress.next_offset,
+        progress.new,
+        progress.already_handled,
+        progress.parked,
     )
-    .bind(owner)
-    .bind(event_type)
-    .bind(since)
-    .bind(muted)
-    .bind(progress.next_offset)
-    .bind(progress.new)
-    .bind(progress.already_handled)
-    .bind(progress.parked)
     .execute(tx.sql())
     .await?;
     tx.commit().await
@@ -72,14 +72,25 @@ pub async fn forget(database: &Database, plan: &Plan) -> Result<(), sqlx::Error>
         return Ok(());
     }
     let mut tx = database.begin().await?;
-    let query = "DELETE FROM replays WHERE owner = $1 AND event_type = $2 AND since = $3 AND muted = $4";
     let (owner, event_type, since, muted) = plan.key();
-    sqlx::query(query).bind(owner).bind(event_type).bind(since).bind(muted).execute(tx.sql()).await?;
+    query!(
+        "DELETE FROM replays WHERE owner = $1 AND event_type = $2 AND since = $3 AND muted = $4",
+        owner,
+        event_type,
+        since,
+        muted,
+    )
+    .execute(tx.sql())
+    .await?;
     tx.commit().await
 }
 
 pub async fn count_parked(database: &Database, ids: &HashSet<Uuid>) -> Result<i64, sqlx::Error> {
     let ids: Vec<_> = ids.iter().copied().collect();
-    let unresolved = "SELECT count(*) FROM parked WHERE event_id = ANY($1) AND state IN ('waiting', 'behind', 'dead')";
-    sqlx::query_scalar(unresolved).bind(ids).fetch_one(&database.pool).await
+    query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM parked WHERE event_id = ANY($1) AND state IN ('waiting', 'behind', 'dead')"#,
+        &ids,
+    )
+    .fetch_one(&database.pool)
+    .await
 }

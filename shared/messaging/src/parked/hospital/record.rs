@@ -4,58 +4,12 @@ use event::Envelope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, query, query_as, types::Text};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Kept, shown};
-use crate::audit::Entry;
-
-/// The state of a parked message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// The first of its customer; it is tried again.
-    Waiting,
-    /// Waits for an earlier one of its customer.
-    Behind,
-    /// Needs a person.
-    Dead,
-    /// Its effect is committed.
-    Done,
-    /// Given up by an operator.
-    Discarded,
-}
-
-impl State {
-    /// As it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Behind => "behind",
-            Self::Dead => "dead",
-            Self::Done => "done",
-            Self::Discarded => "discarded",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Waiting, Self::Behind, Self::Dead, Self::Done, Self::Discarded].into_iter().find(|s| s.as_str() == text)
-    }
-}
-
-impl State {
-    /// Whether there is nothing to do about it any more.
-    pub fn is_resolved(self) -> bool {
-        matches!(self, Self::Done | Self::Discarded)
-    }
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::{audit::Entry, parked::state::State};
 
 /// Which messages are meant; without a state, all that are neither done nor discarded.
 #[derive(Clone, Debug, Default)]
@@ -98,29 +52,6 @@ pub struct Summary {
     pub muted: bool,
 }
 
-impl FromRow<'_, PgRow> for Summary {
-    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let time = |name: &str| -> Result<Option<Timestamp>, sqlx::Error> {
-            Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(name)?.map(jiff_sqlx::Timestamp::to_jiff))
-        };
-        let state: String = row.try_get("state")?;
-        Ok(Self {
-            seq: row.try_get("seq")?,
-            event_id: row.try_get("event_id")?,
-            event_type: row.try_get("event_type")?,
-            subject: row.try_get("key")?,
-            state: State::parse(&state).ok_or_else(|| sqlx::Error::Decode(format!("no state: {state}").into()))?,
-            reason: row.try_get("reason")?,
-            attempts: row.try_get("attempts")?,
-            parked_at: time("parked_at")?.ok_or(sqlx::Error::RowNotFound)?,
-            next_attempt_at: time("next_attempt_at")?,
-            resolved_at: time("resolved_at")?,
-            edited: row.try_get("edited")?,
-            muted: row.try_get("muted")?,
-        })
-    }
-}
-
 /// An attempt that failed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Attempt {
@@ -132,14 +63,6 @@ pub struct Attempt {
     pub reason: String,
     /// Its text, which may hold personal data.
     pub error: String,
-}
-
-impl FromRow<'_, PgRow> for Attempt {
-    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let at: jiff_sqlx::Timestamp = row.try_get("at")?;
-        let (reason, error) = (row.try_get("reason")?, row.try_get("error")?);
-        Ok(Self { number: row.try_get("number")?, at: at.to_jiff(), reason, error })
-    }
 }
 
 /// Everything that is known of a parked message; the event and the errors may hold personal data.
@@ -185,18 +108,49 @@ impl Record {
     }
 }
 
-/// The columns of a [`Summary`]; a macro, because SQL is put together when this is compiled.
-macro_rules! summary {
-    () => {
-        "seq, event_id, event_type, key, state, reason, attempts, parked_at, next_attempt_at, resolved_at, \
-         original IS NOT NULL AS edited, muted"
+/// Selects the columns of a [`Summary`], and `$more`. A macro, as [`query!`] takes literals only; so are those below.
+macro_rules! select {
+    ($more:literal, [$($condition:literal)+], $($argument:tt)*) => {
+        query!(
+            r#"SELECT seq, event_id, event_type, key, state AS "state: Text<State>", reason, attempts, parked_at,
+                      next_attempt_at, resolved_at, original IS NOT NULL AS "edited!", muted"#
+                + $more + " FROM parked WHERE " $(+ $condition)+,
+            $($argument)*
+        )
     };
 }
 
-/// A filter's conditions: `$1` the state, `$2` the event type, `$3` the customer.
-macro_rules! filtered {
-    () => {
-        "($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR event_type = $2) AND ($3::uuid IS NULL OR key = $3)"
+macro_rules! summary {
+    ($row:ident) => {
+        Summary {
+            seq: $row.seq,
+            event_id: $row.event_id,
+            event_type: $row.event_type,
+            subject: $row.key,
+            state: $row.state.0,
+            reason: $row.reason,
+            attempts: $row.attempts,
+            parked_at: $row.parked_at.to_jiff(),
+            next_attempt_at: $row.next_attempt_at.map(jiff_sqlx::Timestamp::to_jiff),
+            resolved_at: $row.resolved_at.map(jiff_sqlx::Timestamp::to_jiff),
+            edited: $row.edited,
+            muted: $row.muted,
+        }
+    };
+}
+
+/// A page of what the filter selects among `$states`.
+macro_rules! page {
+    ($states:literal, $page:literal, $filter:ident, $position:expr, $limit:ident) => {
+        select!(
+            "",
+            [$states
+             "($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR event_type = $2) AND \
+              ($3::uuid IS NULL OR key = $3) AND "
+             $page],
+            $filter.state.map(Text) as _, $filter.event_type, $filter.subject, $position, $limit
+        )
+        .map(|row| summary!(row))
     };
 }
 
@@ -206,25 +160,20 @@ pub async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Summary>, sqlx::Error> {
+    let before = before.unwrap_or(i64::MAX);
     // What is resolved is kept for long: the partial index finds the few that are not.
-    let any =
-        concat!("SELECT ", summary!(), " FROM parked WHERE ", filtered!(), " AND seq < $4 ORDER BY seq DESC LIMIT $5");
-    let unresolved = concat!(
-        "SELECT ",
-        summary!(),
-        " FROM parked WHERE state IN ('waiting', 'behind', 'dead') AND ",
-        filtered!(),
-        " AND seq < $4 ORDER BY seq DESC LIMIT $5"
-    );
-    let resolved = filter.state.is_some_and(State::is_resolved);
-    sqlx::query_as(if resolved { any } else { unresolved })
-        .bind(filter.state.map(State::as_str))
-        .bind(&filter.event_type)
-        .bind(filter.subject)
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(limit)
-        .fetch_all(sql)
-        .await
+    if filter.state.is_some_and(State::is_resolved) {
+        page!("", "seq < $4 ORDER BY seq DESC LIMIT $5", filter, before, limit).fetch_all(sql).await
+    } else {
+        let unresolved = page!(
+            "state IN ('waiting', 'behind', 'dead') AND ",
+            "seq < $4 ORDER BY seq DESC LIMIT $5",
+            filter,
+            before,
+            limit
+        );
+        unresolved.fetch_all(sql).await
+    }
 }
 
 /// Messages that nobody comes before, in their order, from after the position `after` on; locked. Not those that are being
@@ -235,36 +184,27 @@ pub async fn lock_retriable(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Summary>, sqlx::Error> {
-    let query = concat!(
-        "SELECT ",
-        summary!(),
-        " FROM parked WHERE state IN ('waiting', 'dead') AND ",
-        filtered!(),
-        " AND seq > $4 ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED"
+    let retriable = page!(
+        "state IN ('waiting', 'dead') AND ",
+        "seq > $4 ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED",
+        filter,
+        after,
+        limit
     );
-    sqlx::query_as(query)
-        .bind(filter.state.map(State::as_str))
-        .bind(&filter.event_type)
-        .bind(filter.subject)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(sql)
-        .await
+    retriable.fetch_all(sql).await
 }
 
 pub async fn lock(sql: &mut PgConnection, event_id: Uuid) -> Result<Option<Summary>, sqlx::Error> {
-    let query = concat!("SELECT ", summary!(), " FROM parked WHERE event_id = $1 FOR UPDATE");
-    sqlx::query_as(query).bind(event_id).fetch_optional(sql).await
+    select!("", ["event_id = $1 FOR UPDATE"], event_id).map(|row| summary!(row)).fetch_optional(sql).await
 }
 
 pub async fn find(sql: &mut PgConnection, event_id: Uuid) -> Result<Option<Kept>, sqlx::Error> {
-    let query = concat!("SELECT ", summary!(), ", body, original, error FROM parked WHERE event_id = $1");
-    sqlx::query_as(query).bind(event_id).fetch_optional(sql).await
+    let row = select!(", body, original, error", ["event_id = $1"], event_id).fetch_optional(sql).await?;
+    Ok(row.map(|row| Kept { summary: summary!(row), body: row.body, original: row.original, error: row.error }))
 }
 
 pub async fn attempts(sql: &mut PgConnection, event_id: Uuid) -> Result<Vec<Attempt>, sqlx::Error> {
-    sqlx::query_as("SELECT number, at, reason, error FROM attempts WHERE event_id = $1 ORDER BY number")
-        .bind(event_id)
+    query_as!(Attempt, "SELECT number, at, reason, error FROM attempts WHERE event_id = $1 ORDER BY number", event_id,)
         .fetch_all(sql)
         .await
 }
