@@ -26,6 +26,8 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
+pub mod receipts;
+
 /// The innermost service of the router's stack: owns the transaction.
 #[derive(Clone, Debug)]
 pub struct Inbox {

@@ -9,9 +9,9 @@ use axum::{
     http::StatusCode,
     routing::get,
 };
-use messaging::database::Database;
+pub use messaging::inbox::receipts::Receipt;
+use messaging::{database::Database, inbox::receipts};
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -26,19 +26,6 @@ pub const MAX_IDS: usize = 100;
 pub struct Asked {
     /// Ids of events, separated by commas, at most 100.
     ids: String,
-}
-
-/// What the service has done with a message.
-#[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
-pub struct Receipt {
-    /// The event's id.
-    pub event_id: Uuid,
-    /// `handled`, or its state if it is parked: `waiting`, `behind`, `dead`, `discarded`.
-    pub state: String,
-    /// The class of the failure, if there was one.
-    pub reason: Option<String>,
-    /// How often it failed, if it did.
-    pub attempts: Option<i32>,
 }
 
 /// What the service has done with those messages that it ever took charge of.
@@ -66,17 +53,5 @@ pub(crate) async fn receipts(
     let ids: Result<Vec<Uuid>, _> = ids.split(',').map(str::parse).collect();
     let wrong = || Problem::new(StatusCode::BAD_REQUEST, "ids are 1 to 100 UUIDs, separated by commas");
     let ids = ids.ok().filter(|ids| ids.len() <= MAX_IDS).ok_or_else(wrong)?;
-    Ok(Json(Receipts { messages: of(&database, &ids).await? }))
-}
-
-async fn of(database: &Database, ids: &[Uuid]) -> Result<Vec<Receipt>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT inbox.event_id, parked.reason, parked.attempts,
-                CASE WHEN done_at IS NOT NULL THEN 'handled' ELSE coalesce(parked.state, 'handled') END AS state
-         FROM inbox LEFT JOIN parked USING (event_id)
-         WHERE inbox.event_id = ANY($1)",
-    )
-    .bind(ids)
-    .fetch_all(&database.pool)
-    .await
+    Ok(Json(Receipts { messages: receipts::of(&database, &ids).await? }))
 }
