@@ -133,7 +133,7 @@ impl<O: Observer> AnyHandler for Observing<O> {
 fn parse<E: Event>(envelope: &Envelope) -> Result<E, Failure> {
     let event: E = serde_json::from_str(envelope.data.get()).map_err(|e| Failure::Undecodable(e.to_string()))?;
     if event.subject() != envelope.subject {
-        return Err(Failure::Undecodable("data and subject name different customers".into()));
+        return Err(Failure::Undecodable("data and subject name different subjects".into()));
     }
     Ok(event)
 }

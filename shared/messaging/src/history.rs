@@ -2,7 +2,7 @@
 //!
 //! A confirmed event is in its owner's stream even if nobody else was bound, so "published before my first bind" and
 //! "my queue was lost" look alike, and every start begins here. The inbox knows what was handled; the rest follows in the
-//! stream's order, which is the owner's order per customer across event types.
+//! stream's order, which is the owner's order per subject across event types.
 
 use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;

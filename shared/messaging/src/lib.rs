@@ -1,7 +1,7 @@
 //! What every service of the fleet uses: the path of a message from one commit to the next.
 //!
 //! ```text
-//!  POST /customers ── unit_of_work ── commit { row, outbox row }
+//!  POST /orders    ── unit_of_work ── commit { row, outbox row }
 //!                                              │
 //!                                        outbox/relay        publish, confirm, mark
 //!                                              │

@@ -116,7 +116,7 @@ pub enum Outcome {
     },
     /// The service has had it before.
     AlreadyHandled,
-    /// Its customer has an earlier message that waits or is dead: it waits behind.
+    /// Its subject has an earlier message that waits or is dead: it waits behind.
     Behind,
 }
 

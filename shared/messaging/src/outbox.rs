@@ -109,7 +109,6 @@ pub(crate) use lock_gate;
 
 #[cfg(test)]
 mod tests {
-    use contracts::CustomerId;
     use event::{EventMeta, TraceContext};
     use serde_json::value::RawValue;
     use sqlx::{Acquire, migrate::Migrator};
@@ -121,13 +120,7 @@ mod tests {
     fn event(subject: Uuid) -> PendingEvent {
         let id = Uuid::now_v7();
         PendingEvent {
-            meta: EventMeta {
-                id,
-                event_type: "customer_created".into(),
-                subject,
-                correlation_id: id,
-                causation_id: None,
-            },
+            meta: EventMeta { id, event_type: "order_placed".into(), subject, correlation_id: id, causation_id: None },
             version: 1,
             time: "2026-11-20T19:45:00Z".parse().expect("a time"),
             trace: TraceContext::default(),
@@ -139,16 +132,16 @@ mod tests {
     /// Without the lock the second transaction would draw the later number and could commit first: its event would be
     /// published before one that the log orders ahead of it.
     #[tokio::test]
-    async fn a_customer_s_second_transaction_draws_its_number_after_the_first_has_committed() {
-        let database = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
+    async fn a_subject_s_second_transaction_draws_its_number_after_the_first_has_committed() {
+        let database = testing::database("orders", &Migrator::with_migrations(Vec::new())).await;
         let ada = Uuid::now_v7();
         let mut first = database.pool.begin().await.expect("a transaction");
-        insert(first.acquire().await.expect("a connection"), "customer", &[event(ada)]).await.expect("a row");
+        insert(first.acquire().await.expect("a connection"), "orders", &[event(ada)]).await.expect("a row");
 
         let (pool, waits) = (database.pool.clone(), database.pool.clone());
         let second = tokio::spawn(async move {
             let mut second = pool.begin().await.expect("a transaction");
-            insert(second.acquire().await.expect("a connection"), "customer", &[event(ada)]).await.expect("a row");
+            insert(second.acquire().await.expect("a connection"), "orders", &[event(ada)]).await.expect("a row");
             second.commit().await.expect("committed");
         });
         let waiting = || async {
@@ -164,10 +157,10 @@ mod tests {
         testing::eventually("the second waits for the first", waiting).await;
         assert!(!second.is_finished());
 
-        // Somebody else's transaction does not wait.
+        // Another subject's transaction does not wait.
         let bob = Uuid::now_v7();
         let mut other = database.pool.begin().await.expect("a transaction");
-        insert(other.acquire().await.expect("a connection"), "customer", &[event(bob)]).await.expect("a row");
+        insert(other.acquire().await.expect("a connection"), "orders", &[event(bob)]).await.expect("a row");
         other.commit().await.expect("committed");
         first.commit().await.expect("committed");
         second.await.expect("no panic");

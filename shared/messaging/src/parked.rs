@@ -1,7 +1,7 @@
 //! Messages that could not be handled: kept with the reason, tried again, never dropped.
 //!
-//! `waiting` is the first of its customer and has a next attempt; `behind` waits for an earlier one of its customer and
-//! spends no attempts; `dead` needs a person, and blocks its customer in this service until it is retried, edited or
+//! `waiting` is the first of its subject and has a next attempt; `behind` waits for an earlier one of its subject and
+//! spends no attempts; `dead` needs a person, and blocks its subject in this service until it is retried, edited or
 //! discarded. An undecodable message has no key and blocks nobody.
 
 use std::{collections::HashSet, time::Duration};
@@ -37,7 +37,7 @@ pub(crate) fn delay(tries: i32) -> Duration {
     doubled.min(LONGEST_DELAY).mul_f64(0.75 + 0.5 * fastrand::f64())
 }
 
-/// The customers among `messages` for whom something waits or is dead.
+/// The subjects among `messages` for which something waits or is dead.
 pub(crate) async fn held_keys(sql: &mut PgConnection, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
     let keys: Vec<_> = messages.iter().filter_map(|message| Some(message.decoded().ok()?.subject)).collect();
     let held = query_scalar!(
@@ -49,7 +49,7 @@ pub(crate) async fn held_keys(sql: &mut PgConnection, messages: &[Incoming]) -> 
     Ok(held.into_iter().collect())
 }
 
-/// Puts `message` behind an earlier one of its customer, in the inbox's transaction.
+/// Puts `message` behind an earlier one of its subject, in the inbox's transaction.
 pub(crate) async fn put_behind(
     tx: &mut UnitOfWork,
     message: &Incoming,
@@ -106,7 +106,7 @@ pub async fn park(database: &Database, message: &Incoming, failure: &Failure) ->
         suspects::clear(tx.sql(), &[message.id]).await?;
         return tx.commit().await;
     }
-    // No key if the envelope is unreadable. An envelope that is fine with data that is not still names its customer.
+    // No key if the envelope is unreadable. An envelope that is fine with data that is not still names its subject.
     let key = message.decoded().ok().map(|envelope| envelope.subject);
     let dead = failure.is_permanent();
     let row = Row {

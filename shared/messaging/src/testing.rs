@@ -29,6 +29,9 @@ use crate::{
     router::{Dispatcher, Router, RouterSettings},
 };
 
+pub mod broker;
+pub mod orders;
+pub mod stage;
 pub mod stepped;
 
 /// A new database with the schema of `service` in it, on the server at `TEST_POSTGRES_URL` (a superuser's URL, which
@@ -87,6 +90,7 @@ impl Actor {
     ) -> Self {
         let topology =
             Topology { service: database.service, publishes: publishes.to_vec(), reacts_to: handlers.event_types() };
+        database.metrics.begin(&topology.publishes, &topology.reacts_to);
         let health = Health::default();
         let mut relay = Relay::new(database.clone(), bus.publisher(&topology), Health::default());
         relay.turn().await.expect("a first turn, which declares the exchanges");

@@ -11,13 +11,13 @@ use crate::telemetry::TelemetryConfig;
 /// What every service can be told.
 #[derive(Clone, Debug, Args)]
 pub struct CommonConfig {
-    /// Postgres, as the service's own role: `postgres://customer:PASSWORD@127.0.0.1:5432/pasdetrois`.
+    /// Postgres, as the service's own role: `postgres://SERVICE:PASSWORD@127.0.0.1:5432/pasdetrois`.
     #[arg(long, env, hide_env_values = true)]
     pub database_url: SecretString,
     /// How many database connections the service opens at most.
     #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=200))]
     pub database_connections: u32,
-    /// RabbitMQ, as the service's own user: `amqp://customer:PASSWORD@127.0.0.1:5672/%2Fpasdetrois` (or amqps://).
+    /// RabbitMQ, as the service's own user: `amqp://SERVICE:PASSWORD@127.0.0.1:5672/%2Fpasdetrois` (or amqps://).
     #[arg(long, env, hide_env_values = true)]
     pub amqp_url: SecretString,
     /// Where the public HTTP API listens.
@@ -42,7 +42,7 @@ pub struct CommonConfig {
     #[command(flatten)]
     pub retention: RetentionConfig,
     /// For drills only: handlings that fail or take longer, as in `fail=0.2,delay=50ms,always=0.05`. A share of all
-    /// handlings fails, every handling takes so much longer, all handlings of a share of the customers fail.
+    /// handlings fails, every handling takes so much longer, all handlings of a share of the subjects fail.
     #[arg(long, env, value_name = "FAULTS")]
     pub inject_faults: Option<Faults>,
     /// Logs and traces.

@@ -231,8 +231,7 @@ pub struct Flow {
 
 impl Flow {
     pub(super) fn new(registry: &Registry, types: &KnownTypes) -> Self {
-        let help = "How long after the beginning of its flow an event was recorded, told by the event's owner: \
-                    `welcome_email_sent` is the time to the mail, `customer_onboarded` that to the end";
+        let help = "How long after the beginning of its flow an event was recorded, told by the event's owner";
         Self {
             types: types.clone(),
             duration: registry.histograms("flow_duration_seconds", ["event_type"], FLOWS, help),

@@ -8,21 +8,29 @@ use crate::{failure::HandlerError, handler::Handler, unit_of_work::UnitOfWork};
 /// Surrounds `handler` with `function`, which decides whether and when to call it.
 ///
 /// ```
+/// use event::Event;
 /// use futures_util::FutureExt;
-/// use shared::{events::loyalty::StatusPointsAdded, failure::HandlerError, handler::{Handler, Handlers}};
-/// use shared::{middleware::around, unit_of_work::UnitOfWork};
+/// use messaging::{failure::HandlerError, handler::{Handler, Handlers}, middleware::around, unit_of_work::UnitOfWork};
 ///
-/// struct Count;
-/// impl Handler<StatusPointsAdded> for Count {
-///     async fn handle(&self, _: &mut UnitOfWork, _: &StatusPointsAdded) -> Result<(), HandlerError> {
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct InvoiceIssued { order_id: uuid::Uuid, amount: i64 }
+/// impl Event for InvoiceIssued {
+///     const TYPE: &'static str = "invoice_issued";
+///     const OWNER: &'static str = "billing";
+///     fn subject(&self) -> uuid::Uuid { self.order_id }
+/// }
+///
+/// struct Collect;
+/// impl Handler<InvoiceIssued> for Collect {
+///     async fn handle(&self, _: &mut UnitOfWork, _: &InvoiceIssued) -> Result<(), HandlerError> {
 ///         Ok(())
 ///     }
 /// }
 ///
-/// let positive_only = around(Count, |tx, event: &StatusPointsAdded, inner: &Count| {
-///     async move { if event.points > 0 { inner.handle(tx, event).await } else { Ok(()) } }.boxed()
+/// let unless_free = around(Collect, |tx, event: &InvoiceIssued, inner: &Collect| {
+///     async move { if event.amount > 0 { inner.handle(tx, event).await } else { Ok(()) } }.boxed()
 /// });
-/// let handlers = Handlers::new().on::<StatusPointsAdded>(positive_only);
+/// let handlers = Handlers::new().on::<InvoiceIssued>(unless_free);
 /// assert_eq!(handlers.event_types().len(), 1);
 /// ```
 pub fn around<E, H, F>(handler: H, function: F) -> Around<H, F>

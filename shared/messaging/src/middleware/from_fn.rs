@@ -23,7 +23,7 @@ impl<Request: Send + 'static, Response: 'static, Error: 'static> Next<Request, R
 /// A layer that runs `function(request, next)`.
 ///
 /// ```
-/// use shared::{failure::Failure, inbox::Outcome, middleware::{Next, from_fn}, router::Batch};
+/// use messaging::{failure::Failure, message::{Batch, Outcome}, middleware::{Next, from_fn}};
 ///
 /// async fn count(batch: Batch, next: Next<Batch, Vec<Outcome>, Failure>) -> Result<Vec<Outcome>, Failure> {
 ///     println!("{} messages", batch.messages.len());

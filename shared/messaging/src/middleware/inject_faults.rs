@@ -11,12 +11,12 @@ use crate::failure::{Failure, HandlerError};
 /// What happens to the handlings of a service, from `fail=0.2,delay=50ms,always=0.05`.
 ///
 /// ```
-/// use shared::middleware::Faults;
+/// use messaging::middleware::Faults;
 ///
 /// let faults: Faults = "fail=0.2,delay=50ms".parse()?;
 /// assert_eq!(faults.fail, 0.2);
 /// assert!("fail=2".parse::<Faults>().is_err());
-/// # Ok::<(), shared::middleware::FaultsError>(())
+/// # Ok::<(), messaging::middleware::FaultsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
@@ -24,7 +24,7 @@ pub struct Faults {
     pub fail: f64,
     /// So much longer takes every handling: a slow consumer.
     pub delay: Duration,
-    /// All handlings of this share of the customers fail, however often they are tried. See [`Faults::always_fails`].
+    /// All handlings of this share of the subjects fail, however often they are tried. See [`Faults::always_fails`].
     pub always: f64,
 }
 
@@ -43,7 +43,7 @@ pub enum FaultsError {
 }
 
 impl Faults {
-    /// Whether all handlings of this customer fail: the last byte of the id decides, so a drill can tell who it hits.
+    /// Whether all handlings about this subject fail: the last byte of the id decides, so a drill can tell who it hits.
     pub fn always_fails(&self, subject: Uuid) -> bool {
         let last = subject.as_bytes()[15];
         f64::from(last) < self.always * 256.0

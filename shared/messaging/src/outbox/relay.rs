@@ -1,7 +1,7 @@
 //! The relay: claims committed events, publishes them, marks what the broker confirmed.
 //!
-//! A row is eligible only while no earlier row of its key is unpublished, so several relays keep the order per customer,
-//! a row that commits late is never skipped, and a refusal in mid-batch can't let a later event of that customer pass.
+//! A row is eligible only while no earlier row of its key is unpublished, so several relays keep the order per subject,
+//! a row that commits late is never skipped, and a refusal in mid-batch can't let a later event of that subject pass.
 
 use std::{
     collections::HashSet,

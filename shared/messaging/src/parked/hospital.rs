@@ -35,7 +35,7 @@ pub enum Refusal {
     /// It is done or discarded: there is nothing to do about it any more.
     #[error("this message is {0} already")]
     Resolved(State),
-    /// Another message of its customer comes first.
+    /// Another message of its subject comes first.
     #[error("this message waits behind {0}: act on that one")]
     Behind(Uuid),
     /// The corrected event is none, or is another one.
@@ -111,17 +111,17 @@ impl Hospital {
     }
 
     /// Puts a corrected event in the place of a message's body; it is tried again when it is retried. The id, the type and
-    /// the customer stay what they are, the original is kept.
+    /// the subject stay what they are, the original is kept.
     pub async fn edit(&self, event_id: Uuid, body: Vec<u8>, operator: &Operator) -> Result<Summary, Refusal> {
         let mut tx = self.database.begin().await?;
         let before = self.lock(&mut tx, event_id).await?;
-        let customer = self.check(&before, &body).map_err(Refusal::NotThisEvent)?;
+        let subject = self.check(&before, &body).map_err(Refusal::NotThisEvent)?;
         let old = record::find(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?;
         query!(
             "UPDATE parked SET original = coalesce(original, body), body = $2, key = $3 WHERE event_id = $1",
             event_id,
             body,
-            customer,
+            subject,
         )
         .execute(tx.sql())
         .await?;
@@ -188,8 +188,8 @@ impl Hospital {
         if envelope.id != parked.event_id {
             problems.push(wrong("id", format!("may not change: it is {}", parked.event_id)));
         }
-        if parked.subject.is_some_and(|customer| customer != envelope.subject) {
-            problems.push(wrong("subject", "may not change: the message belongs to its customer".into()));
+        if parked.subject.is_some_and(|subject| subject != envelope.subject) {
+            problems.push(wrong("subject", "may not change: the message belongs to its subject".into()));
         }
         match self.handlers.check(&envelope) {
             _ if envelope.event_type != parked.event_type => {
@@ -216,7 +216,7 @@ async fn make_due(tx: &mut UnitOfWork, event_ids: &[Uuid]) -> Result<(), sqlx::E
     Ok(())
 }
 
-/// The first unresolved message of the same customer, if that is another one.
+/// The first unresolved message of the same subject, if that is another one.
 async fn first_of(tx: &mut UnitOfWork, summary: &Summary) -> Result<Option<Uuid>, sqlx::Error> {
     if summary.state != State::Behind {
         return Ok(None);

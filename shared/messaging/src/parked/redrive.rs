@@ -1,4 +1,4 @@
-//! Tries parked messages again: the first unresolved one of each customer, one transaction each.
+//! Tries parked messages again: the first unresolved one of each subject, one transaction each.
 
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! What the broker itself gives up on, on the real RabbitMQ.
 
-use axum::http::StatusCode;
-use contracts::events::customer::{CustomerCreated, CustomerOnboarded};
 use event::{Event, EventType};
 use futures_util::StreamExt;
 use lapin::{
@@ -12,17 +10,20 @@ use lapin::{
     types::FieldTable,
 };
 use messaging::{
+    audit::Operator,
     bus::{Bus, Topology, rabbitmq::RabbitMq},
     database::Database,
     parked::dead_letters::DeadLetters,
-    testing,
+    testing::{
+        self,
+        orders::{OrderCompleted, OrderPlaced, order, placed},
+        stage::{Stage, envelope},
+    },
 };
 use secrecy::SecretString;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-use super::stage::{Stage, created, customer, envelope};
 
 /// A queue of a service that does not consume it just now, on the broker.
 struct Queue {
@@ -95,25 +96,25 @@ async fn parked(database: &Database) -> Vec<Parked> {
 
 #[tokio::test]
 async fn what_the_broker_gave_up_is_dead_with_the_broker_s_reason_and_can_be_retried() {
-    let (mut stage, queue) = (Stage::new().await, Queue::new::<CustomerCreated>().await);
-    let (id, ada) = (Uuid::now_v7(), customer());
-    queue.give_up(vec![envelope(id, &created(ada, "Ada"))]).await;
+    let (mut stage, queue) = (Stage::new().await, Queue::new::<OrderPlaced>().await);
+    let (id, ada) = (Uuid::now_v7(), order());
+    queue.give_up(vec![envelope(id, &placed(ada, "Ada"))]).await;
     let database = stage.reader.database.clone();
     queue.drain(&database, id).await;
     let dead = |id, event: &str, key| {
         let error = "the broker gave it up: rejected".to_owned();
         (id, event.to_owned(), Some(key), "dead".to_owned(), "given_up_by_broker".to_owned(), error)
     };
-    assert_eq!(parked(&database).await, [dead(id, "customer_created", ada.0)]);
-    let record = stage.desk().show(id).await;
+    assert_eq!(parked(&database).await, [dead(id, "order_placed", ada)]);
+    let record = serde_json::to_value(stage.hospital().show(id).await.unwrap()).unwrap();
     assert_eq!(record["failures"][0]["reason"], "given_up_by_broker");
-    assert_eq!(record["event"]["data"]["customer_id"], json!(ada));
+    assert_eq!(record["event"]["data"]["order_id"], json!(ada));
 
-    // Its customer's later messages wait for it, as for any other that is dead.
+    // Its order's later messages wait for it, as for any other that is dead.
     stage.create(ada, "second").await;
     stage.settle().await;
     assert!(stage.effects().await.is_empty());
-    assert_eq!(stage.desk().retry(id).await.status, StatusCode::ACCEPTED);
+    stage.hospital().retry(id, &Operator("a test".into())).await.unwrap();
     stage.redrive().await;
     assert_eq!(stage.effects().await, ["Ada", "second"]);
     queue.delete().await;
@@ -121,13 +122,13 @@ async fn what_the_broker_gave_up_is_dead_with_the_broker_s_reason_and_can_be_ret
 
 #[tokio::test]
 async fn what_the_service_has_handled_meanwhile_is_not_parked_and_forgotten_by_the_broker() {
-    let (mut stage, queue) = (Stage::new().await, Queue::new::<CustomerOnboarded>().await);
+    let (mut stage, queue) = (Stage::new().await, Queue::new::<OrderCompleted>().await);
     let database = stage.reader.database.clone();
-    let onboarded = || CustomerOnboarded { customer_id: customer(), onboarded_at: database.clock.now() };
-    let body = |id| envelope(id, &onboarded());
+    let completed = || OrderCompleted { order_id: order(), completed_at: database.clock.now() };
+    let body = |id| envelope(id, &completed());
     let [handled, last, later] = [(); 3].map(|()| Uuid::now_v7());
-    stage.intruder.publish("customer_onboarded", handled, body(handled)).await;
-    assert_eq!(stage.effects().await, ["onboarded"]);
+    stage.intruder.publish("order_completed", handled, body(handled)).await;
+    assert_eq!(stage.effects().await, ["completed"]);
 
     queue.give_up(vec![body(handled), body(last)]).await;
     queue.drain(&database, last).await;
@@ -139,6 +140,6 @@ async fn what_the_service_has_handled_meanwhile_is_not_parked_and_forgotten_by_t
     queue.give_up(vec![body(later)]).await;
     queue.drain(&database, later).await;
     assert!(!ids(parked(&database).await).contains(&handled));
-    assert_eq!(stage.effects().await, ["onboarded"]);
+    assert_eq!(stage.effects().await, ["completed"]);
     queue.delete().await;
 }

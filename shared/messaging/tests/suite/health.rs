@@ -9,7 +9,7 @@ use messaging::{
     testing,
 };
 
-use super::stage::database;
+use messaging::testing::stage::database;
 
 #[tokio::test]
 async fn what_has_not_begun_to_run_is_down() {

@@ -1,20 +1,21 @@
 //! Catching up: what was missed is read again, once and in order.
 
-use std::sync::atomic::Ordering;
-
-use contracts::events::customer;
 use messaging::{
     bus::memory::MemoryBus,
     database::Database,
     handler::Handlers,
     health::Condition,
-    testing::{self, Actor},
+    testing::{
+        self, Actor,
+        orders::{ORDERS, order, placed},
+        stage::{WriteDown, database, effects, publish, start_reader},
+    },
 };
 
-use super::stage::{WriteDown, created, customer, database, effects, publish, start_reader};
+use std::sync::atomic::Ordering;
 
 async fn owner(bus: &MemoryBus) -> Actor {
-    Actor::start(&database("customer").await, bus, customer::ALL, Handlers::new(), testing::settings()).await
+    Actor::start(&database("orders").await, bus, ORDERS, Handlers::new(), testing::settings()).await
 }
 
 async fn cursor(database: &Database) -> (i64, bool) {
@@ -25,10 +26,10 @@ async fn cursor(database: &Database) -> (i64, bool) {
 async fn a_service_that_starts_after_500_registrations_handles_them_all_once_and_in_order() {
     let bus = MemoryBus::new();
     let mut owner = owner(&bus).await;
-    let customers: Vec<_> = (0..50).map(|_| customer()).collect();
+    let orders: Vec<_> = (0..50).map(|_| order()).collect();
     for round in 0..10 {
-        for ada in &customers {
-            publish(&owner.database, &created(*ada, &format!("{round}"))).await;
+        for ada in &orders {
+            publish(&owner.database, &placed(*ada, &format!("{round}"))).await;
         }
     }
     testing::settle(&mut [&mut owner]).await;
@@ -38,7 +39,7 @@ async fn a_service_that_starts_after_500_registrations_handles_them_all_once_and
     actor.until_live().await;
     assert_eq!(effects(&reader).await.len(), 500);
     let disorder: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM (SELECT name::int - lag(name::int, 1, -1) OVER (PARTITION BY customer ORDER BY id) AS step
+        "SELECT count(*) FROM (SELECT name::int - lag(name::int, 1, -1) OVER (PARTITION BY subject ORDER BY id) AS step
                                FROM effects) AS steps WHERE step <> 1",
     )
     .fetch_one(&reader.pool)
@@ -55,7 +56,7 @@ async fn a_catch_up_that_crashes_half_way_goes_on_where_it_was() {
     let mut owner = owner(&bus).await;
     let names: Vec<_> = (0..300).map(|number| if number == 150 { "slow".into() } else { number.to_string() }).collect();
     for name in &names {
-        publish(&owner.database, &created(customer(), name)).await;
+        publish(&owner.database, &placed(order(), name)).await;
     }
     testing::settle(&mut [&mut owner]).await;
 
@@ -105,7 +106,7 @@ async fn a_history_that_was_made_anew_is_read_from_its_beginning() {
         let bus = MemoryBus::new();
         let mut owner = owner(&bus).await;
         for _ in 0..3 {
-            publish(&owner.database, &created(customer(), name)).await;
+            publish(&owner.database, &placed(order(), name)).await;
         }
         testing::settle(&mut [&mut owner]).await;
         let actor = start_reader(&reader, &bus, &WriteDown::default(), testing::settings()).await;
@@ -125,12 +126,12 @@ async fn a_message_that_the_queue_never_got_is_found_in_the_history() {
     let actor = start_reader(&reader, &bus, &WriteDown::default(), settings).await;
     actor.until_live().await;
     bus.unbind("reader");
-    publish(&owner.database, &created(customer(), "Ada")).await;
+    publish(&owner.database, &placed(order(), "Ada")).await;
     testing::settle(&mut [&mut owner]).await;
     testing::eventually("the lost event is handled", || async { effects(&reader).await == ["Ada"] }).await;
 
     // And the binding is back.
-    publish(&owner.database, &created(customer(), "Bob")).await;
+    publish(&owner.database, &placed(order(), "Bob")).await;
     testing::settle(&mut [&mut owner]).await;
     assert_eq!(effects(&reader).await, ["Ada", "Bob"]);
     actor.stop().await;

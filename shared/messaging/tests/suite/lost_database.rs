@@ -1,17 +1,18 @@
 //! A service whose database was lost builds its state again from the histories, and nobody else notices.
 
-use contracts::events::customer::{self, CustomerCreated, CustomerOnboarded};
 use event::EventType;
 use messaging::{
     bus::memory::MemoryBus,
     handler::Handlers,
     health::Condition,
     router::RouterSettings,
-    testing::{self, Actor},
+    testing::{
+        self, Actor,
+        orders::{ORDERS, OrderCompleted, OrderPlaced, order, placed},
+        stage::{WriteDown, database, effects, publish},
+    },
 };
 use uuid::Uuid;
-
-use super::stage::{WriteDown, created, customer, database, effects, publish};
 
 /// `owner` registers, `reader` answers, `downstream` hears the answers.
 struct Chain {
@@ -24,11 +25,11 @@ struct Chain {
 impl Chain {
     async fn new() -> Self {
         let bus = MemoryBus::new();
-        let owner = database("customer").await;
-        let owner = Actor::start(&owner, &bus, customer::ALL, Handlers::new(), testing::settings()).await;
+        let owner = database("orders").await;
+        let owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
         let reader = start_reader(&bus, testing::settings()).await;
         reader.until_live().await;
-        let handlers = Handlers::new().on::<CustomerOnboarded>(WriteDown::default());
+        let handlers = Handlers::new().on::<OrderCompleted>(WriteDown::default());
         let downstream = database("downstream").await;
         let downstream = Actor::start(&downstream, &bus, &[], handlers, testing::settings()).await;
         downstream.until_live().await;
@@ -37,7 +38,7 @@ impl Chain {
 
     async fn create(&mut self, names: &[&str]) {
         for name in names {
-            publish(&self.owner.database, &created(customer(), name)).await;
+            publish(&self.owner.database, &placed(order(), name)).await;
         }
         testing::settle(&mut [&mut self.owner, &mut self.reader]).await;
     }
@@ -51,8 +52,8 @@ impl Chain {
 }
 
 async fn start_reader(bus: &MemoryBus, settings: RouterSettings) -> Actor {
-    let handlers = Handlers::new().on::<CustomerCreated>(WriteDown::default());
-    Actor::start(&database("reader").await, bus, &[EventType::of::<CustomerOnboarded>()], handlers, settings).await
+    let handlers = Handlers::new().on::<OrderPlaced>(WriteDown::default());
+    Actor::start(&database("reader").await, bus, &[EventType::of::<OrderCompleted>()], handlers, settings).await
 }
 
 async fn follow_ups(actor: &Actor) -> Vec<Uuid> {
@@ -65,14 +66,14 @@ async fn the_state_is_built_again_and_the_follow_ups_bear_the_same_ids() {
     let names = ["Ada", "Bob", "Cy"];
     chain.create(&names).await;
     let told = follow_ups(&chain.reader).await;
-    assert_eq!(effects(&chain.downstream.database).await, ["onboarded"; 3]);
+    assert_eq!(effects(&chain.downstream.database).await, ["completed"; 3]);
 
     let mut chain = chain.lose_the_reader_s_database(testing::settings()).await;
     chain.reader.until_live().await;
     assert_eq!(effects(&chain.reader.database).await, names);
     assert_eq!((told.len(), follow_ups(&chain.reader).await), (3, told));
     testing::settle(&mut [&mut chain.reader]).await;
-    assert_eq!(effects(&chain.downstream.database).await, ["onboarded"; 3], "its inbox drops what it has handled");
+    assert_eq!(effects(&chain.downstream.database).await, ["completed"; 3], "its inbox drops what it has handled");
 
     chain.create(&["Di"]).await;
     assert_eq!(effects(&chain.downstream.database).await.len(), 4);
@@ -111,7 +112,7 @@ async fn what_happens_while_a_muted_catch_up_runs_is_not_muted() {
 
     let ahead = reader.clock.now().duration_since(chain.owner.database.clock.now());
     chain.owner.database.clock.advance(ahead + jiff::SignedDuration::from_millis(1));
-    publish(&chain.owner.database, &created(customer(), "Bob")).await;
+    publish(&chain.owner.database, &placed(order(), "Bob")).await;
     let owner = tokio::spawn(async move { chain.owner.relay.turn().await.map(|turn| turn.claimed) });
     testing::eventually("the new one is handled", || async { effects(&reader).await == ["Ada", "Bob"] }).await;
     assert_eq!(follow_ups(&chain.reader).await.len(), 1, "Bob's");

@@ -2,113 +2,98 @@
 
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::{Method, Request, header},
-    routing::get,
-};
 use jiff::SignedDuration;
 use messaging::{
     database::Database,
     health::{Condition, Health},
-    metrics::{self, sampler::Sampler},
+    metrics::sampler::Sampler,
+    testing::{
+        broker::Broker,
+        orders::{order, placed},
+        stage::{Stage, database, envelope, publish},
+    },
 };
-use metrics::scrape::{Sample, Scrape};
-use service::http;
-use tower::ServiceExt;
-use tracing::Span;
-use utoipa::openapi::OpenApiBuilder;
+use metrics::scrape::Scrape;
 use uuid::Uuid;
 
-use super::{
-    outbox::Broker,
-    stage::{Stage, created, customer, database, envelope, publish},
-};
-
 /// What a scraper is told.
-async fn scrape(database: &Database) -> Scrape {
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let response = metrics::routes(database.metrics.clone()).oneshot(request).await.unwrap();
-    let content_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
-    assert_eq!(content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    Scrape::parse(str::from_utf8(&body).unwrap())
+fn scrape(database: &Database) -> Scrape {
+    Scrape::parse(&database.metrics.registry.encode().unwrap())
 }
 
-async fn counted(database: &Database, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-    scrape(database).await.sum(name, labels)
+fn counted(database: &Database, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    scrape(database).sum(name, labels)
 }
 
-const CREATED: [(&str, &str); 1] = [("event_type", "customer_created")];
-const ONBOARDED: [(&str, &str); 1] = [("event_type", "customer_onboarded")];
+const PLACED: [(&str, &str); 1] = [("event_type", "order_placed")];
+const COMPLETED: [(&str, &str); 1] = [("event_type", "order_completed")];
 
 #[tokio::test]
 async fn every_message_is_counted_as_what_became_of_it() {
     let mut stage = Stage::new().await;
     for _ in 0..3 {
-        stage.create(customer(), "Ada").await;
+        stage.create(order(), "Ada").await;
     }
     // The reader's follow-ups are recorded a minute after the flows began.
     stage.advance(SignedDuration::from_mins(1));
     stage.settle().await;
     stage.deliver_again().await;
-    let (owner, reader) = (scrape(&stage.owner.database).await, scrape(&stage.reader.database).await);
-    assert_eq!(owner.sum("outbox_published_total", &CREATED), Some(6.0));
+    let (owner, reader) = (scrape(&stage.owner.database), scrape(&stage.reader.database));
+    assert_eq!(owner.sum("outbox_published_total", &PLACED), Some(6.0));
     assert_eq!(owner.sum("outbox_returned_total", &[]), Some(0.0));
     assert_eq!(reader.sum("inbox_handled_total", &[]), Some(3.0));
-    assert_eq!(reader.sum("inbox_handled_total", &CREATED), Some(3.0));
-    assert_eq!(reader.sum("inbox_already_handled_total", &CREATED), Some(3.0));
+    assert_eq!(reader.sum("inbox_handled_total", &PLACED), Some(3.0));
+    assert_eq!(reader.sum("inbox_already_handled_total", &PLACED), Some(3.0));
     assert_eq!(reader.sum("inbox_batch_messages_sum", &[]), Some(6.0));
-    assert_eq!(reader.histogram("inbox_handler_seconds", &CREATED).count(), 3.0);
+    assert_eq!(reader.histogram("inbox_handler_seconds", &PLACED).count(), 3.0);
     let transactions = reader.histogram("inbox_transaction_seconds", &[]).count();
     assert_eq!(transactions, reader.sum("inbox_batch_messages_count", &[]).unwrap());
-    let flows = reader.histogram("flow_duration_seconds", &ONBOARDED);
+    let flows = reader.histogram("flow_duration_seconds", &COMPLETED);
     assert_eq!(flows.count(), 3.0, "one for each follow-up");
     assert!(flows.quantile(0.5).is_some_and(|seconds| (60.0..300.0).contains(&seconds)), "{flows:?}");
-    assert!(owner.histogram("flow_duration_seconds", &CREATED).quantile(1.0).is_some_and(|seconds| seconds <= 0.025));
+    assert!(owner.histogram("flow_duration_seconds", &PLACED).quantile(1.0).is_some_and(|seconds| seconds <= 0.025));
 }
 
 #[tokio::test]
 async fn what_was_rolled_back_is_counted_when_it_succeeds() {
     let mut stage = Stage::new().await;
-    stage.create(customer(), "transient").await;
+    stage.create(order(), "transient").await;
     stage.settle().await;
     let reader = stage.reader.database.clone();
-    let before = scrape(&reader).await;
-    assert_eq!(before.sum("inbox_handled_total", &[]), None);
+    let before = scrape(&reader);
+    assert_eq!(before.sum("inbox_handled_total", &[]), Some(0.0));
     assert_eq!(before.sum("flow_duration_seconds_count", &[]), None, "the handler had published");
     assert_eq!(before.sum("inbox_batch_messages_count", &[]), Some(0.0));
     stage.handler.mend();
     stage.advance(SignedDuration::from_secs(1));
     stage.redrive().await;
-    assert_eq!(counted(&reader, "inbox_handled_total", &CREATED).await, Some(1.0));
-    assert_eq!(counted(&reader, "flow_duration_seconds_count", &ONBOARDED).await, Some(1.0));
+    assert_eq!(counted(&reader, "inbox_handled_total", &PLACED), Some(1.0));
+    assert_eq!(counted(&reader, "flow_duration_seconds_count", &COMPLETED), Some(1.0));
 }
 
 #[tokio::test]
 async fn a_flow_whose_id_does_not_tell_its_time_is_not_measured() {
     let mut stage = Stage::new().await;
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, b"no time");
-    stage.intruder.publish("customer_created", id, envelope(id, &created(customer(), "Ada"))).await;
-    let reader = scrape(&stage.reader.database).await;
-    assert_eq!(reader.sum("inbox_handled_total", &CREATED), Some(1.0));
+    stage.intruder.publish("order_placed", id, envelope(id, &placed(order(), "Ada"))).await;
+    let reader = scrape(&stage.reader.database);
+    assert_eq!(reader.sum("inbox_handled_total", &PLACED), Some(1.0));
     assert_eq!(reader.sum("flow_duration_seconds_count", &[]), None);
 }
 
 #[tokio::test]
 async fn what_the_broker_does_not_confirm_is_counted_and_stays() {
-    let (database, broker) = (database("customer").await, Broker::default());
-    let refused = publish(&database, &created(customer(), "Ada")).await.id;
-    publish(&database, &created(customer(), "Bob")).await;
+    let (database, broker) = (database("orders").await, Broker::default());
+    let refused = publish(&database, &placed(order(), "Ada")).await.id;
+    publish(&database, &placed(order(), "Bob")).await;
     broker.refuse(refused);
     broker.relay(&database).drain().await.unwrap();
     database.clock.advance(SignedDuration::from_secs(61));
     let sampler = Sampler::new(database.clone(), Health::default());
     sampler.sample().await;
-    let scrape = scrape(&database).await;
+    let scrape = scrape(&database);
     assert_eq!(scrape.sum("outbox_returned_total", &[]), Some(1.0));
-    assert_eq!(scrape.sum("outbox_published_total", &CREATED), Some(1.0));
+    assert_eq!(scrape.sum("outbox_published_total", &PLACED), Some(1.0));
     assert_eq!(scrape.histogram("outbox_confirm_seconds", &[]).count(), 1.0);
     assert_eq!(scrape.sum("outbox_unpublished_events", &[]), Some(1.0));
     assert_eq!(scrape.sum("outbox_oldest_unpublished_seconds", &[]), Some(61.0));
@@ -119,15 +104,15 @@ async fn what_the_broker_does_not_confirm_is_counted_and_stays() {
 #[tokio::test]
 async fn what_is_parked_is_sampled_by_state() {
     let mut stage = Stage::new().await;
-    let ada = customer();
-    for (customer, name) in [(ada, "transient"), (ada, "Ada"), (ada, "Ada"), (customer(), "permanent")] {
-        stage.create(customer, name).await;
+    let ada = order();
+    for (order_id, name) in [(ada, "transient"), (ada, "Ada"), (ada, "Ada"), (order(), "permanent")] {
+        stage.create(order_id, name).await;
     }
     stage.settle().await;
     stage.advance(SignedDuration::from_mins(2));
     let database = stage.reader.database.clone();
     Sampler::new(database.clone(), Health::default()).sample().await;
-    let scrape = scrape(&database).await;
+    let scrape = scrape(&database);
     for (state, messages) in [("waiting", 1.0), ("behind", 2.0), ("dead", 1.0)] {
         assert_eq!(scrape.sum("parked_messages", &[("state", state)]), Some(messages), "{state}");
         assert_eq!(scrape.sum("parked_oldest_seconds", &[("state", state)]), Some(120.0), "{state}");
@@ -138,45 +123,24 @@ async fn what_is_parked_is_sampled_by_state() {
 
 #[tokio::test]
 async fn where_the_database_is_away_the_last_values_stay_and_their_age_tells() {
-    let database = database("customer").await;
-    publish(&database, &created(customer(), "Ada")).await;
+    let database = database("orders").await;
+    publish(&database, &placed(order(), "Ada")).await;
     let health = Health::default();
     let mut sampler = Sampler::new(database.clone(), health.clone());
     sampler.look().await;
-    let first = scrape(&database).await;
+    let first = scrape(&database);
     assert_eq!((first.sum("service_ready", &[]), first.sum("outbox_unpublished_events", &[])), (Some(1.0), Some(1.0)));
     health.set("relay", Condition::Down("a test".into()));
     sampler.look().await;
-    assert_eq!(counted(&database, "service_ready", &[]).await, Some(0.0));
+    assert_eq!(counted(&database, "service_ready", &[]), Some(0.0));
 
     health.set("relay", Condition::Up);
     database.clock.advance(SignedDuration::from_mins(1));
     database.pool.close().await;
     sampler.look().await;
-    let later = scrape(&database).await;
+    let later = scrape(&database);
     assert_eq!(later.sum("service_ready", &[]), Some(0.0));
     for same in ["outbox_unpublished_events", "sample_last_success_timestamp_seconds"] {
         assert_eq!(later.sum(same, &[]), first.sum(same, &[]), "{same}");
     }
-}
-
-#[tokio::test]
-async fn a_path_with_an_id_is_one_route_and_what_nobody_knows_is_one_too() {
-    let database = database("customer").await;
-    let api = Router::new().route("/accounts/{id}", get(async || "an account"));
-    let app = http::app(api, OpenApiBuilder::new().build(), database.metrics.clone(), Span::none());
-    let brew = Method::from_bytes(b"BREW").unwrap();
-    for round in 0..5 {
-        for (method, path) in [(Method::GET, "accounts"), (Method::GET, "nothing"), (brew.clone(), "accounts")] {
-            let uri = format!("/{path}/{}?round={round}", Uuid::now_v7());
-            app.clone().oneshot(Request::builder().method(method).uri(uri).body(Body::empty()).unwrap()).await.unwrap();
-        }
-    }
-    let scrape = scrape(&database).await;
-    let of = |sample: &Sample| ["method", "route", "status"].map(|label| sample.labels[label].clone());
-    let mut series: Vec<_> = scrape.named("http_server_request_duration_seconds_count").map(of).collect();
-    series.sort();
-    let expected = [["GET", "/accounts/{id}", "200"], ["GET", "unmatched", "404"], ["other", "/accounts/{id}", "405"]];
-    assert_eq!(series, expected);
-    assert_eq!(scrape.sum("http_server_request_duration_seconds_count", &[("status", "200")]), Some(5.0));
 }

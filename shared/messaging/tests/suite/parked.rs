@@ -2,31 +2,32 @@
 
 use std::sync::atomic::Ordering;
 
-use contracts::events::customer::{self, CustomerOnboarded};
 use jiff::SignedDuration;
 use messaging::{
     bus::memory::MemoryBus,
     handler::Handlers,
-    testing::{self, Actor},
+    testing::{
+        self, Actor,
+        orders::{ORDERS, OrderCompleted, order, placed},
+        stage::{Stage, WriteDown, database, effects, envelope, publish, start_reader},
+    },
 };
 use uuid::Uuid;
-
-use super::stage::{Stage, WriteDown, created, customer, database, effects, envelope, publish, start_reader};
 
 fn states(parked: &[(String, String)]) -> Vec<&str> {
     parked.iter().map(|(state, _)| state.as_str()).collect()
 }
 
 #[tokio::test]
-async fn a_customer_s_later_messages_wait_behind_one_that_waits() {
+async fn a_subject_s_later_messages_wait_behind_one_that_waits() {
     let mut stage = Stage::new().await;
-    let (ada, bob) = (customer(), customer());
+    let (ada, bob) = (order(), order());
     stage.create(ada, "transient").await;
     stage.settle().await;
     stage.create(ada, "second").await;
     stage.create(bob, "Bob").await;
-    let onboarded = CustomerOnboarded { customer_id: ada, onboarded_at: stage.owner.database.clock.now() };
-    publish(&stage.owner.database, &onboarded).await;
+    let completed = OrderCompleted { order_id: ada, completed_at: stage.owner.database.clock.now() };
+    publish(&stage.owner.database, &completed).await;
     stage.settle().await;
     assert_eq!(stage.effects().await, ["Bob"]);
     assert_eq!(states(&stage.parked().await), ["waiting", "behind", "behind"]);
@@ -35,7 +36,7 @@ async fn a_customer_s_later_messages_wait_behind_one_that_waits() {
     assert!(!stage.reader.redriver.redrive_one().await.unwrap(), "nothing is due yet");
     stage.reader.database.clock.advance(SignedDuration::from_secs(1));
     while stage.reader.redriver.redrive_one().await.unwrap() {}
-    assert_eq!(stage.effects().await, ["Bob", "transient", "second", "onboarded"]);
+    assert_eq!(stage.effects().await, ["Bob", "transient", "second", "completed"]);
     assert_eq!(states(&stage.parked().await), ["done", "done", "done"]);
     let open: i64 = sqlx::query_scalar("SELECT count(*) FROM inbox WHERE done_at IS NULL")
         .fetch_one(&stage.reader.database.pool)
@@ -47,7 +48,7 @@ async fn a_customer_s_later_messages_wait_behind_one_that_waits() {
 #[tokio::test]
 async fn a_redrive_is_tried_later_and_later_and_dead_after_a_day() {
     let mut stage = Stage::new().await;
-    stage.create(customer(), "transient").await;
+    stage.create(order(), "transient").await;
     stage.settle().await;
     let mut attempts = 0;
     for _ in 0..24 {
@@ -60,13 +61,13 @@ async fn a_redrive_is_tried_later_and_later_and_dead_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_dead_message_blocks_its_customer_and_nobody_else() {
+async fn a_dead_message_blocks_its_subject_and_nobody_else() {
     let mut stage = Stage::new().await;
-    let ada = customer();
+    let ada = order();
     stage.create(ada, "permanent").await;
     stage.settle().await;
     stage.create(ada, "second").await;
-    stage.create(customer(), "Bob").await;
+    stage.create(order(), "Bob").await;
     stage.settle().await;
     stage.reader.database.clock.advance(SignedDuration::from_hours(48));
     assert!(!stage.reader.redriver.redrive_one().await.unwrap());
@@ -77,12 +78,12 @@ async fn a_dead_message_blocks_its_customer_and_nobody_else() {
 #[tokio::test]
 async fn what_is_no_event_is_dead_and_blocks_nobody() {
     let mut stage = Stage::new().await;
-    let ada = customer();
-    let mut other_type = envelope(Uuid::now_v7(), &created(ada, "forged"));
-    other_type = String::from_utf8(other_type).unwrap().replace("customer_created", "customer_deleted").into_bytes();
-    stage.intruder.publish("customer_created", Uuid::now_v7(), b"no JSON".to_vec()).await;
-    stage.intruder.publish("customer_created", Uuid::now_v7(), b"{\"specversion\":\"1.0\"}".to_vec()).await;
-    stage.intruder.publish("customer_created", Uuid::now_v7(), other_type).await;
+    let ada = order();
+    let mut other_type = envelope(Uuid::now_v7(), &placed(ada, "forged"));
+    other_type = String::from_utf8(other_type).unwrap().replace("order_placed", "order_deleted").into_bytes();
+    stage.intruder.publish("order_placed", Uuid::now_v7(), b"no JSON".to_vec()).await;
+    stage.intruder.publish("order_placed", Uuid::now_v7(), b"{\"specversion\":\"1.0\"}".to_vec()).await;
+    stage.intruder.publish("order_placed", Uuid::now_v7(), other_type).await;
     stage.create(ada, "Ada").await;
     stage.settle().await;
     assert_eq!(stage.effects().await, ["Ada"]);
@@ -93,11 +94,11 @@ async fn what_is_no_event_is_dead_and_blocks_nobody() {
 #[tokio::test]
 async fn parking_what_somebody_has_handled_does_nothing() {
     let mut stage = Stage::new().await;
-    let ada = customer();
+    let ada = order();
     let id = Uuid::now_v7();
-    stage.intruder.publish("customer_created", id, envelope(id, &created(ada, "Ada"))).await;
+    stage.intruder.publish("order_placed", id, envelope(id, &placed(ada, "Ada"))).await;
     // The same id comes again with a body that fails: it is a duplicate before it is a failure.
-    stage.intruder.publish("customer_created", id, envelope(id, &created(ada, "permanent"))).await;
+    stage.intruder.publish("order_placed", id, envelope(id, &placed(ada, "permanent"))).await;
     assert_eq!(stage.effects().await, ["Ada"]);
     assert!(stage.parked().await.is_empty());
 }
@@ -105,14 +106,14 @@ async fn parking_what_somebody_has_handled_does_nothing() {
 #[tokio::test]
 async fn a_message_that_kills_the_process_again_and_again_is_dead_at_the_third_beginning() {
     let bus = MemoryBus::new();
-    let owner = database("customer").await;
-    let mut owner = Actor::start(&owner, &bus, customer::ALL, Handlers::new(), testing::settings()).await;
+    let owner = database("orders").await;
+    let mut owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
     let (reader, handler) = (database("reader").await, WriteDown::default());
     start_reader(&reader, &bus, &handler, testing::settings()).await.stop().await;
 
-    publish(&owner.database, &created(customer(), "slow")).await;
-    let neighbour = customer();
-    publish(&owner.database, &created(neighbour, "Ada")).await;
+    publish(&owner.database, &placed(order(), "slow")).await;
+    let neighbour = order();
+    publish(&owner.database, &placed(neighbour, "Ada")).await;
     let settled = tokio::spawn(async move {
         testing::settle(&mut [&mut owner]).await;
         owner

@@ -2,18 +2,23 @@
 
 use std::collections::HashSet;
 
-use axum::http::StatusCode;
 use jiff::SignedDuration;
 use messaging::{
+    audit::Operator,
     database::Database,
+    parked::hospital::State,
     retention::{Purge, Purged, Retention},
+    testing::{
+        broker::Broker,
+        orders::{order, placed},
+        stage::{Stage, database, publish},
+    },
 };
 use uuid::Uuid;
 
-use super::{
-    outbox::Broker,
-    stage::{Stage, created, customer, database, publish},
-};
+fn operator() -> Operator {
+    Operator("a test".into())
+}
 
 /// Purges until nothing is old; gives how many rows went.
 async fn purge(database: &Database) -> u64 {
@@ -37,14 +42,14 @@ fn days(days: i64) -> SignedDuration {
 
 #[tokio::test]
 async fn an_event_leaves_the_outbox_a_week_after_it_was_published_and_never_before() {
-    let (database, broker) = (database("customer").await, Broker::default());
+    let (database, broker) = (database("orders").await, Broker::default());
     let mut relay = broker.relay(&database);
-    let refused = publish(&database, &created(customer(), "refused")).await.id;
+    let refused = publish(&database, &placed(order(), "refused")).await.id;
     broker.refuse(refused);
-    publish(&database, &created(customer(), "old")).await;
+    publish(&database, &placed(order(), "old")).await;
     relay.drain().await.unwrap();
     database.clock.advance(days(1));
-    let younger = publish(&database, &created(customer(), "younger")).await.id;
+    let younger = publish(&database, &placed(order(), "younger")).await.id;
     relay.drain().await.unwrap();
     assert_eq!(purge(&database).await, 0);
 
@@ -58,8 +63,8 @@ async fn an_event_leaves_the_outbox_a_week_after_it_was_published_and_never_befo
 
 #[tokio::test]
 async fn an_event_that_was_published_late_is_kept_for_as_long_as_any_other() {
-    let (database, broker) = (database("customer").await, Broker::default());
-    let late = publish(&database, &created(customer(), "late")).await.id;
+    let (database, broker) = (database("orders").await, Broker::default());
+    let late = publish(&database, &placed(order(), "late")).await.id;
     database.clock.advance(days(8));
     broker.relay(&database).drain().await.unwrap();
     assert_eq!(purge(&database).await, 0);
@@ -68,18 +73,18 @@ async fn an_event_that_was_published_late_is_kept_for_as_long_as_any_other() {
 
 #[tokio::test]
 async fn what_can_not_be_published_does_not_keep_the_purge_from_what_comes_after_it() {
-    let (database, broker) = (database("customer").await, Broker::default());
+    let (database, broker) = (database("orders").await, Broker::default());
     // More than the purge looks through in one batch.
     sqlx::query(
         "INSERT INTO outbox (event_id, event_type, version, key, correlation_id, recorded_at, data, next_attempt_at)
-         SELECT gen_random_uuid(), 'customer_created', 1, gen_random_uuid(), gen_random_uuid(), $1, '{}', 'infinity'
+         SELECT gen_random_uuid(), 'order_placed', 1, gen_random_uuid(), gen_random_uuid(), $1, '{}', 'infinity'
          FROM generate_series(1, 2500)",
     )
     .bind(jiff_sqlx::Timestamp::from(database.clock.now()))
     .execute(&database.pool)
     .await
     .unwrap();
-    let published = publish(&database, &created(customer(), "Ada")).await.id;
+    let published = publish(&database, &placed(order(), "Ada")).await.id;
     broker.relay(&database).drain().await.unwrap();
     assert_eq!(broker.taken(), [published]);
     database.clock.advance(days(8));
@@ -90,13 +95,13 @@ async fn what_can_not_be_published_does_not_keep_the_purge_from_what_comes_after
 #[tokio::test]
 async fn an_event_leaves_the_inbox_after_90_days_unless_it_is_still_parked() {
     let mut stage = Stage::new().await;
-    let handled = stage.create(customer(), "Ada").await.id;
-    let discarded = stage.create(customer(), "permanent").await.id;
-    let dead = stage.create(customer(), "permanent").await.id;
+    let handled = stage.create(order(), "Ada").await.id;
+    let discarded = stage.create(order(), "permanent").await.id;
+    let dead = stage.create(order(), "permanent").await.id;
     stage.settle().await;
-    assert_eq!(stage.desk().discard(discarded, "not needed").await.status, StatusCode::OK);
+    stage.hospital().discard(discarded, "not needed", &operator()).await.unwrap();
     stage.advance(days(10));
-    let recent = stage.create(customer(), "Bob").await.id;
+    let recent = stage.create(order(), "Bob").await.id;
     stage.settle().await;
     let reader = stage.reader.database.clone();
     assert_eq!(purge(&reader).await, 0);
@@ -113,13 +118,13 @@ async fn an_event_leaves_the_inbox_after_90_days_unless_it_is_still_parked() {
 #[tokio::test]
 async fn what_was_resolved_a_moment_ago_can_still_be_looked_up_however_long_it_was_parked() {
     let mut stage = Stage::new().await;
-    let dead = stage.create(customer(), "permanent").await.id;
+    let dead = stage.create(order(), "permanent").await.id;
     stage.settle().await;
     stage.advance(days(100));
-    let desk = stage.desk();
-    assert_eq!(desk.discard(dead, "not needed").await.status, StatusCode::OK);
+    let hospital = stage.hospital();
+    hospital.discard(dead, "not needed", &operator()).await.unwrap();
     assert_eq!(purge(&stage.reader.database).await, 0);
-    assert_eq!(desk.show(dead).await["state"], "discarded");
+    assert_eq!(hospital.show(dead).await.unwrap().summary.state, State::Discarded);
     stage.advance(days(90) + SignedDuration::from_secs(1));
     assert_eq!(purge(&stage.reader.database).await, 2);
 }

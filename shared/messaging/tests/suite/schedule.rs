@@ -1,7 +1,7 @@
 //! The delivery protocol under random schedules.
 //!
 //! The code is the real one on a real Postgres; the broker is a simulated one, whose faults the schedule chooses. One
-//! driver on one thread runs named steps ([`shared::step::Step`]) of relays, routers and re-drivers one after another,
+//! driver on one thread runs named steps ([`messaging::step::Step`]) of relays, routers and re-drivers one after another,
 //! and a crash is to abandon a process between two. Ids, time and jitter follow from the seed. So a schedule does the
 //! same again whenever it is run, and one that fails can be made smaller and smaller.
 //!
@@ -143,15 +143,15 @@ fn a_schedule_does_the_same_again() {
 fn a_stand_by_that_takes_over_waits_for_what_the_first_has_begun() {
     let who = |service, role| Who { service, process: 0, role };
     let moves = vec![
-        Move::Commit { fact: Fact::Created, customer: 0, tempers: [Temper::Fails(2), Temper::Works] },
-        Move::Run { who: who(Service::Customer, Role::Relay), steps: 9 },
-        Move::Run { who: who(Service::Loyalty, Role::Router), steps: 2 },
-        Move::Cut { service: Service::Loyalty, process: 1, steps: 9 },
+        Move::Commit { fact: Fact::Placed, order: 0, tempers: [Temper::Fails(2), Temper::Works] },
+        Move::Run { who: who(Service::Orders, Role::Relay), steps: 9 },
+        Move::Run { who: who(Service::Billing, Role::Router), steps: 2 },
+        Move::Cut { service: Service::Billing, process: 1, steps: 9 },
     ];
     let (theatre, schedule) = (Theatre::new(2), Schedule { seed: 0, moves });
     let first = theatre.play(&schedule);
     assert_eq!(first.0, Ok(()));
-    assert!(first.1.contains(&"loyalty.1 router waits for a lock".to_owned()), "{first:#?}");
+    assert!(first.1.contains(&"billing.1 router waits for a lock".to_owned()), "{first:#?}");
     for _ in 0..20 {
         assert_eq!(first, theatre.play(&schedule));
     }

@@ -18,7 +18,7 @@ pub struct Filter {
     pub state: Option<State>,
     /// Of this event type.
     pub event_type: Option<String>,
-    /// Of this customer.
+    /// About this subject.
     pub subject: Option<Uuid>,
 }
 
@@ -71,7 +71,7 @@ pub struct Record {
     /// As in a list.
     #[serde(flatten)]
     pub summary: Summary,
-    /// The first message of its customer, which it waits for.
+    /// The first message of its subject, which it waits for.
     pub waits_behind: Option<Uuid>,
     /// The flow that it belongs to, if it is an event.
     pub correlation_id: Option<Uuid>,

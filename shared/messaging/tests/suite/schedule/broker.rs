@@ -48,8 +48,8 @@ pub struct Broker {
 
 #[derive(Default)]
 struct State {
-    customer: Queue,
-    loyalty: Queue,
+    orders: Queue,
+    billing: Queue,
     faults: VecDeque<Fault>,
     late: VecDeque<Message>,
     alarms: usize,
@@ -73,14 +73,14 @@ struct Stored {
 impl State {
     fn queue(&mut self, service: Service) -> &mut Queue {
         match service {
-            Service::Customer => &mut self.customer,
-            Service::Loyalty => &mut self.loyalty,
+            Service::Orders => &mut self.orders,
+            Service::Billing => &mut self.billing,
         }
     }
 
     /// By its exchange, into the queue that is bound to it.
     fn store(&mut self, message: Message) {
-        let bound = if message.exchange == "status_points_added" { Service::Customer } else { Service::Loyalty };
+        let bound = if message.exchange == "invoice_issued" { Service::Orders } else { Service::Billing };
         self.queue(bound).messages.push_back(Stored { message, redelivered: false });
     }
 }

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use contracts::{
-    CustomerId,
-    events::customer::{CustomerDeactivated, DeactivationReason},
-};
 use jiff::SignedDuration;
-use messaging::{clock::Clock, database::Database, step::Step, testing::stepped::Stepped};
+use messaging::{
+    clock::Clock,
+    database::Database,
+    step::Step,
+    testing::{
+        orders::{OrderCancelled, placed},
+        stage,
+        stepped::Stepped,
+    },
+};
 use uuid::Uuid;
 
 use super::{
-    super::stage,
     broker::Broker,
     fleet::{Fleet, application_name, begin, rolled_back},
     handlers::Script,
@@ -90,7 +94,7 @@ impl<'a> Play<'a> {
             self.journal.write(format!("{next:?}"));
         }
         match next {
-            Move::Commit { fact, customer, tempers } => self.commit(fact, customer, tempers).await,
+            Move::Commit { fact, order, tempers } => self.commit(fact, order, tempers).await,
             Move::Run { who, steps } => self.advance(who, steps).await?,
             Move::Crash { service, process } => self.crash(service, process).await,
             Move::Cut { service, process, steps } => {
@@ -113,17 +117,15 @@ impl<'a> Play<'a> {
         self.fleet.home(service, &self.clock)
     }
 
-    async fn commit(&mut self, fact: Fact, customer: usize, tempers: [Temper; 2]) {
-        let (home, customer_id) = (self.home(Service::Customer), CustomerId(Uuid::from_u128(1 + customer as u128)));
-        let (reason, deactivated_at) = (DeactivationReason::EmailRefused, self.clock.now());
+    async fn commit(&mut self, fact: Fact, order: usize, tempers: [Temper; 2]) {
+        let (home, order_id) = (self.home(Service::Orders), Uuid::from_u128(1 + order as u128));
+        let cancelled_at = self.clock.now();
         let id = match fact {
-            Fact::Created => stage::publish(&home, &stage::created(customer_id, "Ada")).await.id,
-            Fact::Deactivated => {
-                stage::publish(&home, &CustomerDeactivated { customer_id, reason, deactivated_at }).await.id
-            }
+            Fact::Placed => stage::publish(&home, &placed(order_id, "Ada")).await.id,
+            Fact::Cancelled => stage::publish(&home, &OrderCancelled { order_id, cancelled_at }).await.id,
         };
         self.committed.push(id);
-        let name = format!("{}'s {fact:?} ({})", ["Ada", "Bob", "Cy"][customer], self.committed.len());
+        let name = format!("{}'s {fact:?} ({})", ["Ada", "Bob", "Cy"][order], self.committed.len());
         self.script.cast(id, name, &tempers);
     }
 

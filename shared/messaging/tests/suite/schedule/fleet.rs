@@ -12,13 +12,15 @@ use messaging::{
     parked::redrive::Redriver,
     router::{Dispatcher, RouterSettings, SessionError},
     step::Step,
-    testing::stepped::{Stepped, reached},
+    testing::{
+        stage,
+        stepped::{Stepped, reached},
+    },
 };
 use sqlx::{Executor, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::stage,
     broker::{Broker, Channel},
     handlers::Script,
     moves::{Role, Service, Who},

@@ -5,16 +5,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use contracts::events::{
-    customer::{CustomerCreated, CustomerDeactivated, CustomerOnboarded},
-    loyalty::StatusPointsAdded,
-};
 use event::Event;
 use messaging::{
     failure::HandlerError,
     handler::{Handler, Handlers},
     step::Step,
-    testing::stepped::reached,
+    testing::{
+        orders::{InvoiceIssued, OrderCancelled, OrderCompleted, OrderPlaced},
+        stepped::reached,
+    },
     unit_of_work::UnitOfWork,
 };
 use uuid::Uuid;
@@ -63,11 +62,11 @@ impl Script {
     pub fn handlers(&self, service: Service) -> Handlers {
         let dancer = Dancer(self.clone());
         match service {
-            Service::Customer => Handlers::new().on::<StatusPointsAdded>(dancer),
-            Service::Loyalty => Handlers::new()
-                .on::<CustomerCreated>(dancer.clone())
-                .on::<CustomerDeactivated>(dancer.clone())
-                .on::<CustomerOnboarded>(dancer),
+            Service::Orders => Handlers::new().on::<InvoiceIssued>(dancer),
+            Service::Billing => Handlers::new()
+                .on::<OrderPlaced>(dancer.clone())
+                .on::<OrderCancelled>(dancer.clone())
+                .on::<OrderCompleted>(dancer),
         }
     }
 
@@ -107,8 +106,8 @@ impl Dancer {
 
     async fn take_effect(&self, tx: &mut UnitOfWork) -> Result<(), HandlerError> {
         let event = tx.cause().unwrap().clone();
-        sqlx::query("INSERT INTO effects (customer, name) VALUES ($1, $2)")
-            .bind(event.customer_id.0)
+        sqlx::query("INSERT INTO effects (subject, name) VALUES ($1, $2)")
+            .bind(event.subject)
             .bind(event.id.to_string())
             .execute(tx.sql())
             .await?;
@@ -126,28 +125,28 @@ impl Dancer {
     }
 }
 
-impl Handler<CustomerCreated> for Dancer {
-    async fn handle(&self, tx: &mut UnitOfWork, event: &CustomerCreated) -> Result<(), HandlerError> {
-        let (customer_id, booked_at) = (event.customer_id, tx.now());
-        self.answer(tx, &StatusPointsAdded { customer_id, points: 100, balance: 100, booked_at }).await
+impl Handler<OrderPlaced> for Dancer {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &OrderPlaced) -> Result<(), HandlerError> {
+        let (order_id, issued_at) = (event.order_id, tx.now());
+        self.answer(tx, &InvoiceIssued { order_id, amount: 100, issued_at }).await
     }
 }
 
-impl Handler<StatusPointsAdded> for Dancer {
-    async fn handle(&self, tx: &mut UnitOfWork, event: &StatusPointsAdded) -> Result<(), HandlerError> {
-        let (customer_id, onboarded_at) = (event.customer_id, tx.now());
-        self.answer(tx, &CustomerOnboarded { customer_id, onboarded_at }).await
+impl Handler<InvoiceIssued> for Dancer {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &InvoiceIssued) -> Result<(), HandlerError> {
+        let (order_id, completed_at) = (event.order_id, tx.now());
+        self.answer(tx, &OrderCompleted { order_id, completed_at }).await
     }
 }
 
-impl Handler<CustomerOnboarded> for Dancer {
-    async fn handle(&self, tx: &mut UnitOfWork, _: &CustomerOnboarded) -> Result<(), HandlerError> {
+impl Handler<OrderCompleted> for Dancer {
+    async fn handle(&self, tx: &mut UnitOfWork, _: &OrderCompleted) -> Result<(), HandlerError> {
         self.take_effect(tx).await
     }
 }
 
-impl Handler<CustomerDeactivated> for Dancer {
-    async fn handle(&self, tx: &mut UnitOfWork, _: &CustomerDeactivated) -> Result<(), HandlerError> {
+impl Handler<OrderCancelled> for Dancer {
+    async fn handle(&self, tx: &mut UnitOfWork, _: &OrderCancelled) -> Result<(), HandlerError> {
         self.take_effect(tx).await
     }
 }

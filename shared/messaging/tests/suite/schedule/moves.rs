@@ -13,8 +13,8 @@ pub struct Schedule {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Move {
-    /// `customer` commits a fact and its event; the temper of its handling, and of its follow-up's.
-    Commit { fact: Fact, customer: usize, tempers: [Temper; 2] },
+    /// `orders` commits a fact and its event; the temper of its handling, and of its follow-up's.
+    Commit { fact: Fact, order: usize, tempers: [Temper; 2] },
     /// Somebody goes on for so many steps, or until there is nothing to do.
     Run { who: Who, steps: usize },
     /// A process dies where it stands, and a new one begins.
@@ -37,27 +37,27 @@ pub enum Move {
 /// What begins a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// `customer_created`, which is answered, and the answer too.
-    Created,
-    /// `customer_deactivated`, which is not: no unique id of a follow-up hides that it was handled twice.
-    Deactivated,
+    /// `order_placed`, which is answered, and the answer too.
+    Placed,
+    /// `order_cancelled`, which is not: no unique id of a follow-up hides that it was handled twice.
+    Cancelled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// Publishes `customer_created` and `customer_deactivated`; answers `status_points_added` by `customer_onboarded`.
-    Customer,
-    /// Answers `customer_created` by `status_points_added`; hears of the others.
-    Loyalty,
+    /// Publishes `order_placed` and `order_cancelled`; answers `invoice_issued` by `order_completed`.
+    Orders,
+    /// Answers `order_placed` by `invoice_issued`; hears of the others.
+    Billing,
 }
 
 impl Service {
-    pub const ALL: [Self; 2] = [Self::Customer, Self::Loyalty];
+    pub const ALL: [Self; 2] = [Self::Orders, Self::Billing];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Customer => "customer",
-            Self::Loyalty => "loyalty",
+            Self::Orders => "orders",
+            Self::Billing => "billing",
         }
     }
 }
@@ -102,10 +102,10 @@ pub fn schedules(processes: usize) -> impl Strategy<Value = Schedule> {
 fn moves(processes: usize) -> impl Strategy<Value = Move> {
     let service = || select(&Service::ALL[..]);
     let fault = select(&Fault::ALL[..]);
-    let fact = prop_oneof![Just(Fact::Created), Just(Fact::Deactivated)];
+    let fact = prop_oneof![Just(Fact::Placed), Just(Fact::Cancelled)];
     prop_oneof![
         8 => (fact, 0..3_usize, [temper(), temper()])
-            .prop_map(|(fact, customer, tempers)| Move::Commit { fact, customer, tempers }),
+            .prop_map(|(fact, order, tempers)| Move::Commit { fact, order, tempers }),
         40 => (who(processes), 1..12_usize).prop_map(|(who, steps)| Move::Run { who, steps }),
         3 => (service(), 0..processes).prop_map(|(service, process)| Move::Crash { service, process }),
         3 => (service(), 0..processes, 0..12_usize)

@@ -18,20 +18,20 @@ struct Published {
 
 /// The first thing that is wrong.
 pub async fn judge(play: &Play<'_>) -> Result<(), String> {
-    let (customer, loyalty) = (play.home(Service::Customer), play.home(Service::Loyalty));
-    let (from_customer, from_loyalty) = (published(&customer).await, published(&loyalty).await);
-    let (at_customer, at_loyalty) = (effects(&customer).await, effects(&loyalty).await);
-    let created = of_type(&from_customer, "customer_created");
-    let points = of_type(&from_loyalty, "status_points_added");
-    let onboarded = of_type(&from_customer, "customer_onboarded");
-    let judgement = commits(play, &from_customer)
-        .and_then(|()| once_and_in_order(&from_customer, &at_loyalty))
-        .and_then(|()| once_and_in_order(&from_loyalty, &at_customer))
-        .and_then(|()| follow_ups(Service::Loyalty, &created, &points))
-        .and_then(|()| follow_ups(Service::Customer, &points, &onboarded));
+    let (orders, billing) = (play.home(Service::Orders), play.home(Service::Billing));
+    let (from_orders, from_billing) = (published(&orders).await, published(&billing).await);
+    let (at_orders, at_billing) = (effects(&orders).await, effects(&billing).await);
+    let placed = of_type(&from_orders, "order_placed");
+    let invoices = of_type(&from_billing, "invoice_issued");
+    let completed = of_type(&from_orders, "order_completed");
+    let judgement = commits(play, &from_orders)
+        .and_then(|()| once_and_in_order(&from_orders, &at_billing))
+        .and_then(|()| once_and_in_order(&from_billing, &at_orders))
+        .and_then(|()| follow_ups(Service::Billing, &placed, &invoices))
+        .and_then(|()| follow_ups(Service::Orders, &invoices, &completed));
     judgement.map_err(|(wrong, id)| format!("{}: {wrong}", play.journal.name(id)))?;
-    nothing_is_left(&customer).await?;
-    nothing_is_left(&loyalty).await
+    nothing_is_left(&orders).await?;
+    nothing_is_left(&billing).await
 }
 
 /// At any moment: an inbox row says done if and only if its event is in effect.
@@ -68,18 +68,18 @@ fn commits(play: &Play<'_>, published: &[Published]) -> Result<(), Wrong> {
     }
 }
 
-/// Each event has one effect, and a customer's effects have the order of the publisher's outbox.
+/// Each event has one effect, and an order's effects have the order of the publisher's outbox.
 fn once_and_in_order(published: &[Published], effects: &[(Uuid, Uuid)]) -> Result<(), Wrong> {
     let sequences: HashMap<Uuid, i64> = published.iter().map(|event| (event.event_id, event.seq)).collect();
     let mut seen = HashSet::new();
     let mut last: HashMap<Uuid, i64> = HashMap::new();
-    for (customer, id) in effects {
+    for (order, id) in effects {
         let sequence = *sequences.get(id).ok_or(("was never published", *id))?;
         if !seen.insert(*id) {
             return Err(("took effect twice", *id));
         }
-        if last.insert(*customer, sequence).is_some_and(|before| before > sequence) {
-            return Err(("took effect after a later one of its customer", *id));
+        if last.insert(*order, sequence).is_some_and(|before| before > sequence) {
+            return Err(("took effect after a later one of its order", *id));
         }
     }
     match published.iter().find(|event| !seen.contains(&event.event_id)) {
@@ -127,9 +127,9 @@ async fn published(home: &Database) -> Vec<Published> {
         .unwrap()
 }
 
-/// Customer and event of each effect, in their order.
+/// Order and event of each effect, in their order.
 async fn effects(home: &Database) -> Vec<(Uuid, Uuid)> {
-    sqlx::query_as("SELECT customer, name::uuid FROM effects ORDER BY id").fetch_all(&home.pool).await.unwrap()
+    sqlx::query_as("SELECT subject, name::uuid FROM effects ORDER BY id").fetch_all(&home.pool).await.unwrap()
 }
 
 fn of_type<'a>(events: &'a [Published], event_type: &str) -> Vec<&'a Published> {

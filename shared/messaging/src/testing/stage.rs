@@ -1,4 +1,4 @@
-//! A small fleet: `owner` publishes `customer_created`, `reader` writes down what it handles.
+//! A small fleet: `orders` publishes `order_placed`, `reader` writes down what it handles.
 
 use std::{
     collections::HashSet,
@@ -8,55 +8,43 @@ use std::{
     },
 };
 
-use contracts::{
-    CustomerId, Personal,
-    events::customer::{self, CustomerCreated, CustomerOnboarded},
-};
 use event::{Envelope, Event, EventMeta, Recorded, TraceContext};
 use jiff::SignedDuration;
-use messaging::{
+use sqlx::migrate::Migrator;
+use uuid::Uuid;
+
+use super::{
+    Actor,
+    orders::{ORDERS, OrderCompleted, OrderPlaced, placed},
+};
+use crate::{
     bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
     database::Database,
     failure::HandlerError,
     handler::{Handler, Handlers},
+    parked::hospital::Hospital,
     router::RouterSettings,
-    testing::{self, Actor},
     unit_of_work::UnitOfWork,
 };
-use service::admin::Admin;
-use sqlx::migrate::Migrator;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::desk::Desk;
+/// What a test can't go on without.
+const WORKS: &str = "the test's servers and events are fine";
 
+/// A database of `service`, with a table of what its handlers did.
 pub async fn database(service: &'static str) -> Database {
-    let database = testing::database(service, &Migrator::with_migrations(Vec::new())).await;
-    sqlx::query("CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, customer uuid, name text, xid text)")
+    let database = super::database(service, &Migrator::with_migrations(Vec::new())).await;
+    sqlx::query("CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, subject uuid, name text, xid text)")
         .execute(&database.pool)
         .await
-        .unwrap();
+        .expect(WORKS);
     database
-}
-
-pub fn created(customer_id: CustomerId, name: &str) -> CustomerCreated {
-    CustomerCreated {
-        customer_id,
-        email: Personal::new("ada@example.com"),
-        name: Personal::new(name),
-        registered_at: "2026-11-20T19:45:00Z".parse().unwrap(),
-    }
-}
-
-pub fn customer() -> CustomerId {
-    CustomerId(Uuid::now_v7())
 }
 
 /// Commits one event.
 pub async fn publish<E: Event>(database: &Database, event: &E) -> EventMeta {
-    let mut tx = database.begin().await.unwrap();
-    let meta = tx.publish(event).unwrap();
-    tx.commit().await.unwrap();
+    let mut tx = database.begin().await.expect(WORKS);
+    let meta = tx.publish(event).expect(WORKS);
+    tx.commit().await.expect(WORKS);
     meta
 }
 
@@ -69,23 +57,24 @@ pub struct WriteDown {
 }
 
 impl WriteDown {
+    /// From now on nothing fails.
     pub fn mend(&self) {
         self.mended.store(1, Ordering::SeqCst);
     }
 }
 
-impl Handler<CustomerCreated> for WriteDown {
-    async fn handle(&self, tx: &mut UnitOfWork, event: &CustomerCreated) -> Result<(), HandlerError> {
-        sqlx::query("INSERT INTO effects (customer, name, xid) VALUES ($1, $2, pg_current_xact_id()::text)")
-            .bind(event.customer_id.0)
-            .bind(event.name.expose())
+impl Handler<OrderPlaced> for WriteDown {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &OrderPlaced) -> Result<(), HandlerError> {
+        sqlx::query("INSERT INTO effects (subject, name, xid) VALUES ($1, $2, pg_current_xact_id()::text)")
+            .bind(event.order_id)
+            .bind(event.note.as_str())
             .execute(tx.sql())
             .await?;
-        tx.publish(&CustomerOnboarded { customer_id: event.customer_id, onboarded_at: tx.now() })?;
+        tx.publish(&OrderCompleted { order_id: event.order_id, completed_at: tx.now() })?;
         if self.mended.load(Ordering::SeqCst) > 0 {
             return Ok(());
         }
-        match event.name.expose() {
+        match event.note.as_str() {
             "transient" => Err(HandlerError::Transient(anyhow::anyhow!("not now"))),
             "permanent" => Err(HandlerError::Permanent(anyhow::anyhow!("never"))),
             "panic" => panic!("a handler's panic"),
@@ -99,35 +88,41 @@ impl Handler<CustomerCreated> for WriteDown {
     }
 }
 
-impl Handler<CustomerOnboarded> for WriteDown {
-    async fn handle(&self, tx: &mut UnitOfWork, event: &CustomerOnboarded) -> Result<(), HandlerError> {
-        sqlx::query("INSERT INTO effects (customer, name) VALUES ($1, 'onboarded')")
-            .bind(event.customer_id.0)
+impl Handler<OrderCompleted> for WriteDown {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &OrderCompleted) -> Result<(), HandlerError> {
+        sqlx::query("INSERT INTO effects (subject, name) VALUES ($1, 'completed')")
+            .bind(event.order_id)
             .execute(tx.sql())
             .await?;
         Ok(())
     }
 }
 
-/// `owner` and `reader` on one bus in memory.
+/// `orders` and `reader` on one bus in memory.
 pub struct Stage {
+    /// Publishes.
     pub owner: Actor,
+    /// Handles.
     pub reader: Actor,
+    /// How it handles.
     pub handler: WriteDown,
+    /// Publishes what `orders` never would.
     pub intruder: Intruder,
-    bus: MemoryBus,
+    /// What they meet on.
+    pub bus: MemoryBus,
 }
 
 impl Stage {
+    /// Both run, by the settings of tests.
     pub async fn new() -> Self {
-        Self::with(testing::settings()).await
+        Self::with(super::settings()).await
     }
 
+    /// Both run, the reader by `settings`.
     pub async fn with(settings: RouterSettings) -> Self {
         let bus = MemoryBus::new();
-        // The contracts' owner is `customer`; the events it publishes are all this stage needs.
-        let owner = database("customer").await;
-        let owner = Actor::start(&owner, &bus, customer::ALL, Handlers::new(), settings).await;
+        let owner = database("orders").await;
+        let owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), settings).await;
         let handler = WriteDown::default();
         let reader = database("reader").await;
         let reader = start_reader(&reader, &bus, &handler, settings).await;
@@ -137,25 +132,25 @@ impl Stage {
         stage
     }
 
-    /// Commits one `customer_created`.
-    pub async fn create(&self, customer: CustomerId, name: &str) -> EventMeta {
-        publish(&self.owner.database, &created(customer, name)).await
+    /// Commits one `order_placed`.
+    pub async fn create(&self, order: Uuid, name: &str) -> EventMeta {
+        publish(&self.owner.database, &placed(order, name)).await
     }
 
     /// Publishes what is committed and waits until it is handled or parked.
     pub async fn settle(&mut self) {
-        testing::settle(&mut [&mut self.owner]).await;
+        super::settle(&mut [&mut self.owner]).await;
     }
 
     /// Publishes again what is published, as a broker does that delivers twice.
     pub async fn deliver_again(&mut self) {
-        sqlx::query("UPDATE outbox SET published_at = NULL").execute(&self.owner.database.pool).await.unwrap();
+        sqlx::query("UPDATE outbox SET published_at = NULL").execute(&self.owner.database.pool).await.expect(WORKS);
         self.settle().await;
     }
 
     /// Tries what is due, until nothing is.
     pub async fn redrive(&mut self) {
-        while self.reader.redriver.redrive_one().await.unwrap() {}
+        while self.reader.redriver.redrive_one().await.expect(WORKS) {}
     }
 
     /// The reader's time goes on.
@@ -163,14 +158,9 @@ impl Stage {
         self.reader.database.clock.advance(by);
     }
 
-    /// The reader's operations port.
-    pub fn desk(&self) -> Desk {
-        Desk::new(&admin(&self.reader.database, &self.bus, reader_handlers(&self.handler)))
-    }
-
-    /// The owner's.
-    pub fn owner_desk(&self) -> Desk {
-        Desk::new(&admin(&self.owner.database, &self.bus, Handlers::new()))
+    /// What an operator sees of the reader's parked messages and may do about them.
+    pub fn hospital(&self) -> Hospital {
+        Hospital::new(self.reader.database.clone(), reader_handlers(&self.handler))
     }
 
     /// The names in the order in which they were written down.
@@ -183,10 +173,11 @@ impl Stage {
         sqlx::query_as("SELECT state, reason FROM parked ORDER BY seq")
             .fetch_all(&self.reader.database.pool)
             .await
-            .unwrap()
+            .expect(WORKS)
     }
 }
 
+/// The service that writes down what it handles.
 pub async fn start_reader(
     database: &Database,
     bus: &MemoryBus,
@@ -196,25 +187,14 @@ pub async fn start_reader(
     Actor::start(database, bus, &[], reader_handlers(handler), settings).await
 }
 
+/// What it reacts to.
 pub fn reader_handlers(handler: &WriteDown) -> Handlers {
-    Handlers::new().on::<CustomerCreated>(handler.clone()).on::<CustomerOnboarded>(handler.clone())
+    Handlers::new().on::<OrderPlaced>(handler.clone()).on::<OrderCompleted>(handler.clone())
 }
 
-/// What administers the service of `database`.
-pub fn admin(database: &Database, bus: &MemoryBus, handlers: Handlers) -> Admin {
-    let reacts_to = handlers.event_types();
-    Admin {
-        database: database.clone(),
-        handlers,
-        bus: Arc::new(bus.clone()),
-        topology: Topology { service: database.service, publishes: Vec::new(), reacts_to },
-        settings: testing::settings(),
-        shutdown: CancellationToken::new(),
-    }
-}
-
+/// The names in the order in which they were written down in `database`.
 pub async fn effects(database: &Database) -> Vec<String> {
-    sqlx::query_scalar("SELECT name FROM effects ORDER BY id").fetch_all(&database.pool).await.unwrap()
+    sqlx::query_scalar("SELECT name FROM effects ORDER BY id").fetch_all(&database.pool).await.expect(WORKS)
 }
 
 /// Publishes what no outbox would: the owner's exchanges, any body.
@@ -224,7 +204,7 @@ pub struct Intruder {
 
 impl Intruder {
     fn new(bus: &MemoryBus) -> Self {
-        let topology = Topology { service: "customer", publishes: customer::ALL.to_vec(), reacts_to: Vec::new() };
+        let topology = Topology { service: "orders", publishes: ORDERS.to_vec(), reacts_to: Vec::new() };
         Self { publisher: bus.publisher(&topology) }
     }
 
@@ -241,16 +221,16 @@ impl Intruder {
             Message { id, exchange: exchange.to_owned(), correlation_id, timestamp: 0, trace, body }
         };
         let batch = messages.into_iter().map(message).collect();
-        assert_eq!(self.publisher.publish(batch).await.unwrap(), ids);
+        assert_eq!(self.publisher.publish(batch).await.expect(WORKS), ids);
     }
 }
 
 /// `event` as its owner would send it, under `id`.
 pub fn envelope<E: Event>(id: Uuid, event: &E) -> Vec<u8> {
-    let (event_type, customer_id) = (E::TYPE.to_owned(), event.customer_id());
-    let meta = EventMeta { id, event_type, customer_id, correlation_id: id, causation_id: None };
-    let data = serde_json::value::to_raw_value(event).unwrap();
-    let time = "2026-11-20T19:45:00Z".parse().unwrap();
+    let (event_type, subject) = (E::TYPE.to_owned(), event.subject());
+    let meta = EventMeta { id, event_type, subject, correlation_id: id, causation_id: None };
+    let data = serde_json::value::to_raw_value(event).expect(WORKS);
+    let time = "2026-11-20T19:45:00Z".parse().expect(WORKS);
     let recorded = Recorded { meta, version: 1, time, sequence: 1, data };
-    serde_json::to_vec(&Envelope::new(E::OWNER, recorded, TraceContext::default())).unwrap()
+    serde_json::to_vec(&Envelope::new(E::OWNER, recorded, TraceContext::default())).expect(WORKS)
 }

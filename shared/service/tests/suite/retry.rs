@@ -2,14 +2,15 @@
 
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use messaging::testing::{orders::order, stage::Stage};
 use serde_json::json;
 
-use super::stage::{Stage, customer};
+use super::desk::Desk;
 
 #[tokio::test]
 async fn a_retried_message_is_handled_once_and_what_waits_behind_it_follows_in_order() {
     let mut stage = Stage::new().await;
-    let (ada, desk) = (customer(), stage.desk());
+    let (ada, desk) = (order(), Desk::of_reader(&stage));
     let dead = stage.create(ada, "permanent").await.id;
     stage.settle().await;
     for name in ["second", "third"] {
@@ -34,12 +35,12 @@ async fn a_retried_message_is_handled_once_and_what_waits_behind_it_follows_in_o
 #[tokio::test]
 async fn a_message_that_is_tried_again_later_can_be_tried_now() {
     let mut stage = Stage::new().await;
-    let waiting = stage.create(customer(), "transient").await.id;
+    let waiting = stage.create(order(), "transient").await.id;
     stage.settle().await;
     stage.handler.mend();
     stage.redrive().await;
     assert!(stage.effects().await.is_empty(), "not due yet");
-    assert_eq!(stage.desk().retry(waiting).await.status, StatusCode::ACCEPTED);
+    assert_eq!(Desk::of_reader(&stage).retry(waiting).await.status, StatusCode::ACCEPTED);
     stage.redrive().await;
     assert_eq!(stage.effects().await, ["transient"]);
 }
@@ -47,7 +48,7 @@ async fn a_message_that_is_tried_again_later_can_be_tried_now() {
 #[tokio::test]
 async fn what_waits_behind_another_is_not_retried_and_names_it() {
     let mut stage = Stage::new().await;
-    let (ada, desk) = (customer(), stage.desk());
+    let (ada, desk) = (order(), Desk::of_reader(&stage));
     let dead = stage.create(ada, "permanent").await.id;
     stage.settle().await;
     let behind = stage.create(ada, "second").await.id;
@@ -64,7 +65,7 @@ async fn what_waits_behind_another_is_not_retried_and_names_it() {
 #[tokio::test]
 async fn after_a_retry_the_time_limit_and_the_delays_begin_anew() {
     let mut stage = Stage::new().await;
-    let (id, desk) = (stage.create(customer(), "transient").await.id, stage.desk());
+    let (id, desk) = (stage.create(order(), "transient").await.id, Desk::of_reader(&stage));
     stage.settle().await;
     for _ in 0..24 {
         stage.advance(SignedDuration::from_mins(75));
@@ -92,9 +93,9 @@ async fn after_a_retry_the_time_limit_and_the_delays_begin_anew() {
 #[tokio::test]
 async fn all_that_the_filters_select_are_retried_at_once() {
     let mut stage = Stage::new().await;
-    let (ada, desk) = (customer(), stage.desk());
-    for (customer_id, name) in [(ada, "permanent"), (customer(), "permanent"), (customer(), "transient")] {
-        stage.create(customer_id, name).await;
+    let (ada, desk) = (order(), Desk::of_reader(&stage));
+    for (order_id, name) in [(ada, "permanent"), (order(), "permanent"), (order(), "transient")] {
+        stage.create(order_id, name).await;
         stage.settle().await;
     }
     stage.create(ada, "second").await;
@@ -102,14 +103,14 @@ async fn all_that_the_filters_select_are_retried_at_once() {
     stage.handler.mend();
 
     let none = json!({ "retried": 0 });
-    for query in ["event_type=customer_onboarded", "state=behind", "state=dead&event_type=customer_onboarded"] {
+    for query in ["event_type=order_completed", "state=behind", "state=dead&event_type=order_completed"] {
         let answer = desk.post(&format!("/admin/parked/retry?{query}"), &json!(null)).await;
         assert_eq!((answer.status, &answer.body), (StatusCode::ACCEPTED, &none), "{query}");
     }
     stage.redrive().await;
     assert!(stage.effects().await.is_empty());
 
-    let answer = desk.post(&format!("/admin/parked/retry?customer_id={ada}"), &json!(null)).await;
+    let answer = desk.post(&format!("/admin/parked/retry?subject={ada}"), &json!(null)).await;
     assert_eq!(answer.body, json!({ "retried": 1 }));
     stage.redrive().await;
     assert_eq!(stage.effects().await, ["permanent", "second"]);
@@ -127,14 +128,14 @@ async fn a_bulk_retry_takes_more_than_one_transaction_holds() {
     let stage = Stage::new().await;
     sqlx::raw_sql(
         "INSERT INTO inbox (event_id, id, event_type, received_at)
-         SELECT gen_random_uuid(), gen_random_uuid(), 'customer_created', now() FROM generate_series(1, 1001);
+         SELECT gen_random_uuid(), gen_random_uuid(), 'order_placed', now() FROM generate_series(1, 1001);
          INSERT INTO parked (event_id, event_type, state, body, reason, error, attempts, parked_at, tried_since)
          SELECT event_id, event_type, 'dead', '{}', 'undecodable', '', 1, received_at, received_at FROM inbox",
     )
     .execute(&stage.reader.database.pool)
     .await
     .unwrap();
-    let answer = stage.desk().post("/admin/parked/retry?state=dead", &json!(null)).await;
+    let answer = Desk::of_reader(&stage).post("/admin/parked/retry?state=dead", &json!(null)).await;
     assert_eq!(answer.body, json!({ "retried": 1001 }));
     assert!(stage.parked().await.iter().all(|(state, _)| state == "waiting"));
     let noted: i64 = sqlx::query_scalar("SELECT count(DISTINCT event_id) FROM audit WHERE action = 'retry'")

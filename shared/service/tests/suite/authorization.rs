@@ -4,14 +4,18 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use contracts::{choreography, events};
-use messaging::{bus::memory::MemoryBus, handler::Handlers};
+use event::EventType;
+use messaging::{
+    bus::memory::MemoryBus,
+    handler::Handlers,
+    testing::{
+        orders::{BILLING, OrderCancelled, OrderPlaced, order},
+        stage::{Stage, database},
+    },
+};
 use serde_json::json;
 
-use super::{
-    desk::{Answer, Desk, TOKEN, request},
-    stage::{Stage, admin, customer, database},
-};
+use super::desk::{Answer, Desk, TOKEN, admin, request};
 
 const PATHS: [&str; 6] = ["/admin/parked", "/admin/replay", "/admin/republish", "/admin/nothing", "/admin", "/admin/"];
 
@@ -63,9 +67,9 @@ async fn whoever_has_not_the_token_may_not_even_ask_which_paths_there_are() {
 #[tokio::test]
 async fn without_the_token_nothing_is_done() {
     let mut stage = Stage::new().await;
-    let id = stage.create(customer(), "permanent").await.id;
+    let id = stage.create(order(), "permanent").await.id;
     stage.settle().await;
-    let desk = stage.desk();
+    let desk = Desk::of_reader(&stage);
     for action in ["retry", "discard"] {
         let path = format!("/admin/parked/{id}/{action}");
         let mut forged = request(Method::POST, &path).header(header::CONTENT_TYPE, "application/json");
@@ -86,14 +90,14 @@ async fn what_describes_administration_is_for_everybody() {
 #[tokio::test]
 async fn what_a_service_has_on_the_bus_is_for_everybody() {
     let mut admin = admin(&database("reader").await, &MemoryBus::new(), Handlers::new());
-    admin.topology.publishes = events::loyalty::ALL.to_vec();
-    admin.topology.reacts_to = choreography::subscriptions("loyalty");
+    admin.topology.publishes = BILLING.to_vec();
+    admin.topology.reacts_to = vec![EventType::of::<OrderCancelled>(), EventType::of::<OrderPlaced>()];
     let answer = get_as(&Desk::with_token(&admin, None), "/topology", None).await;
     assert_eq!(answer.status, StatusCode::OK);
     let expected = json!({
         "service": "reader",
-        "publishes": ["status_points_added", "status_points_revoked"],
-        "reacts_to": ["customer_created", "customer_deactivated"],
+        "publishes": ["invoice_issued", "invoice_cancelled"],
+        "reacts_to": ["order_cancelled", "order_placed"],
     });
     assert_eq!(answer.body, expected);
     let described = get_as(&desk(None).await, "/openapi.json", None).await;
@@ -103,7 +107,7 @@ async fn what_a_service_has_on_the_bus_is_for_everybody() {
 #[tokio::test]
 async fn a_query_that_can_not_be_understood_is_a_problem() {
     let desk = desk(Some(TOKEN)).await;
-    let wrong = ["state=ill", "customer_id=ada", "colour=red", "state=dead&state=dead", "event_type=a%00b"];
+    let wrong = ["state=ill", "subject=ada", "colour=red", "state=dead&state=dead", "event_type=a%00b"];
     for query in wrong {
         let list = desk.get(&format!("/admin/parked?{query}")).await;
         assert!(list.is_problem(StatusCode::BAD_REQUEST), "{query}: {list:?}");

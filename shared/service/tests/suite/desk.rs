@@ -1,13 +1,25 @@
 //! An operator at the operations port of a service.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header, request::Builder},
 };
+use messaging::{
+    bus::{Topology, memory::MemoryBus},
+    database::Database,
+    handler::Handlers,
+    testing::{
+        self,
+        stage::{Stage, reader_handlers},
+    },
+};
 use secrecy::SecretString;
 use serde_json::Value;
 use service::admin::{self, Admin};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -31,6 +43,16 @@ pub struct Answer {
 impl Desk {
     pub fn new(admin: &Admin) -> Self {
         Self::with_token(admin, Some(TOKEN))
+    }
+
+    /// The reader's operations port.
+    pub fn of_reader(stage: &Stage) -> Self {
+        Self::new(&admin(&stage.reader.database, &stage.bus, reader_handlers(&stage.handler)))
+    }
+
+    /// The owner's.
+    pub fn of_owner(stage: &Stage) -> Self {
+        Self::new(&admin(&stage.owner.database, &stage.bus, Handlers::new()))
     }
 
     /// Merged into other routes, as in a service: whatever is the fallback there is nothing that we could protect.
@@ -80,6 +102,19 @@ impl Desk {
 
     pub async fn discard(&self, id: Uuid, reason: &str) -> Answer {
         self.post(&format!("/admin/parked/{id}/discard"), &serde_json::json!({ "reason": reason })).await
+    }
+}
+
+/// What administers the service of `database`.
+pub fn admin(database: &Database, bus: &MemoryBus, handlers: Handlers) -> Admin {
+    let reacts_to = handlers.event_types();
+    Admin {
+        database: database.clone(),
+        handlers,
+        bus: Arc::new(bus.clone()),
+        topology: Topology { service: database.service, publishes: Vec::new(), reacts_to },
+        settings: testing::settings(),
+        shutdown: CancellationToken::new(),
     }
 }
 

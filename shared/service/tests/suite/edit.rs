@@ -1,21 +1,21 @@
 //! A corrected event takes the place of one that could not be handled.
 
 use axum::http::StatusCode;
-use contracts::CustomerId;
 use event::MAX_SIZE;
+use messaging::testing::{
+    orders::{order, placed},
+    stage::{Stage, envelope},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    desk::Desk,
-    stage::{Stage, created, customer, envelope},
-};
+use super::desk::Desk;
 
 /// A message that is dead, what waits behind it, and the event as it was delivered.
 struct Dead {
     stage: Stage,
     desk: Desk,
-    ada: CustomerId,
+    ada: Uuid,
     id: Uuid,
     event: Value,
 }
@@ -23,12 +23,12 @@ struct Dead {
 impl Dead {
     async fn new() -> Self {
         let mut stage = Stage::new().await;
-        let ada = customer();
+        let ada = order();
         let id = stage.create(ada, "permanent").await.id;
         stage.settle().await;
         stage.create(ada, "second").await;
         stage.settle().await;
-        let desk = stage.desk();
+        let desk = Desk::of_reader(&stage);
         let event = desk.show(id).await["event"].clone();
         Self { stage, desk, ada, id, event }
     }
@@ -36,7 +36,7 @@ impl Dead {
     /// The event with another name.
     fn corrected(&self, name: &str) -> Value {
         let mut event = self.event.clone();
-        event["data"]["name"] = json!(name);
+        event["data"]["note"] = json!(name);
         event
     }
 }
@@ -74,7 +74,7 @@ async fn the_original_is_what_was_delivered_however_often_it_is_corrected() {
 #[tokio::test]
 async fn another_event_is_refused_and_every_wrong_field_named() {
     let dead = Dead::new().await;
-    let (other, bob) = (json!(Uuid::now_v7()), json!(customer()));
+    let (other, bob) = (json!(Uuid::now_v7()), json!(order()));
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut event = dead.corrected("Ada");
         change(&mut event);
@@ -82,10 +82,10 @@ async fn another_event_is_refused_and_every_wrong_field_named() {
     };
     let wrong: [(String, &[&str]); 8] = [
         (changed(&|event| event["id"] = other.clone()), &["id"]),
-        (changed(&|event| event["type"] = json!("customer_onboarded")), &["type"]),
-        (changed(&|event| (event["subject"], event["data"]["customer_id"]) = (bob.clone(), bob.clone())), &["subject"]),
-        (changed(&|event| event["data"]["customer_id"] = bob.clone()), &["data"]),
-        (changed(&|event| event["data"]["registered_at"] = json!("yesterday")), &["data"]),
+        (changed(&|event| event["type"] = json!("order_completed")), &["type"]),
+        (changed(&|event| (event["subject"], event["data"]["order_id"]) = (bob.clone(), bob.clone())), &["subject"]),
+        (changed(&|event| event["data"]["order_id"] = bob.clone()), &["data"]),
+        (changed(&|event| event["data"]["placed_at"] = json!("yesterday")), &["data"]),
         (changed(&|event| (event["id"], event["data"]) = (other.clone(), json!({}))), &["id", "data"]),
         ("{\"specversion\": \"1.0\"}".into(), &["event"]),
         ("no JSON".into(), &["event"]),
@@ -97,7 +97,7 @@ async fn another_event_is_refused_and_every_wrong_field_named() {
     }
     let record = dead.desk.show(dead.id).await;
     assert_eq!((&record["event"], &record["original"]), (&dead.event, &Value::Null));
-    assert_eq!(record["customer_id"], json!(dead.ada));
+    assert_eq!(record["subject"], json!(dead.ada));
 }
 
 #[tokio::test]
@@ -110,15 +110,15 @@ async fn an_event_that_no_service_could_publish_is_too_large() {
 }
 
 #[tokio::test]
-async fn what_was_no_event_is_corrected_and_handled_as_its_customer_s() {
+async fn what_was_no_event_is_corrected_and_handled_as_its_subject_s() {
     let mut stage = Stage::new().await;
-    let (id, ada, desk) = (Uuid::now_v7(), customer(), stage.desk());
-    stage.intruder.publish("customer_created", id, b"{\"name\": \"Ad".to_vec()).await;
-    assert_eq!(desk.show(id).await["customer_id"], Value::Null);
-    let answer = desk.edit(id, envelope(id, &created(ada, "Ada"))).await;
-    assert_eq!((answer.status, &answer.body["customer_id"]), (StatusCode::OK, &json!(ada)));
+    let (id, ada, desk) = (Uuid::now_v7(), order(), Desk::of_reader(&stage));
+    stage.intruder.publish("order_placed", id, b"{\"name\": \"Ad".to_vec()).await;
+    assert_eq!(desk.show(id).await["subject"], Value::Null);
+    let answer = desk.edit(id, envelope(id, &placed(ada, "Ada"))).await;
+    assert_eq!((answer.status, &answer.body["subject"]), (StatusCode::OK, &json!(ada)));
 
-    // From now on it holds up its customer like any other.
+    // From now on it holds up its order like any other.
     stage.create(ada, "second").await;
     stage.settle().await;
     assert!(stage.effects().await.is_empty());
@@ -133,7 +133,7 @@ async fn what_waits_behind_another_can_be_corrected_before_its_turn() {
     let mut dead = Dead::new().await;
     let [second, _] = dead.desk.list("").await[..] else { panic!("not two") };
     let mut event = dead.desk.show(second).await["event"].clone();
-    event["data"]["name"] = json!("corrected");
+    event["data"]["note"] = json!("corrected");
     assert_eq!(dead.desk.edit(second, event.to_string()).await.status, StatusCode::OK);
     dead.stage.handler.mend();
     dead.desk.retry(dead.id).await;

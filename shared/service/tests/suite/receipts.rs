@@ -6,12 +6,13 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
+use messaging::testing::{orders::order, stage::Stage};
 use serde_json::Value;
 use service::receipts;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::stage::{Stage, customer};
+use super::desk::Desk;
 
 async fn ask(stage: &Stage, query: &str) -> (StatusCode, Value) {
     let routes = receipts::routes(stage.reader.database.clone());
@@ -25,15 +26,15 @@ async fn ask(stage: &Stage, query: &str) -> (StatusCode, Value) {
 #[tokio::test]
 async fn a_service_says_how_it_holds_a_message_and_nothing_of_what_is_in_it() {
     let mut stage = Stage::new().await;
-    let (ada, bob) = (customer(), customer());
+    let (ada, bob) = (order(), order());
     let mut ids = Vec::new();
-    for (customer, name) in [(customer(), "Ada"), (ada, "permanent"), (bob, "transient"), (ada, "second")] {
-        ids.push(stage.create(customer, name).await.id);
+    for (order_id, name) in [(order(), "Ada"), (ada, "permanent"), (bob, "transient"), (ada, "second")] {
+        ids.push(stage.create(order_id, name).await.id);
         stage.settle().await;
     }
     let third = stage.create(ada, "third").await.id;
     stage.settle().await;
-    assert_eq!(stage.desk().discard(third, "not needed").await.status, StatusCode::OK);
+    assert_eq!(Desk::of_reader(&stage).discard(third, "not needed").await.status, StatusCode::OK);
     ids.extend([third, Uuid::now_v7()]);
 
     let asked: Vec<_> = ids.iter().map(ToString::to_string).collect();

@@ -4,13 +4,11 @@ use axum::{
     body::Body,
     http::{Method, StatusCode},
 };
+use messaging::testing::{orders::order, stage::Stage};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    desk::{Desk, request},
-    stage::{Stage, customer},
-};
+use super::desk::{Desk, request};
 
 type Line = (Option<Uuid>, String, String, Option<String>, Value, Value);
 
@@ -23,9 +21,9 @@ async fn trail(stage: &Stage) -> Vec<Line> {
 
 async fn with_dead_message() -> (Stage, Desk, Uuid) {
     let mut stage = Stage::new().await;
-    let id = stage.create(customer(), "permanent").await.id;
+    let id = stage.create(order(), "permanent").await.id;
     stage.settle().await;
-    let desk = stage.desk();
+    let desk = Desk::of_reader(&stage);
     (stage, desk, id)
 }
 
@@ -35,7 +33,7 @@ async fn every_action_is_in_the_trail_with_its_operator_and_what_it_changed() {
     let now = stage.reader.database.clock.now();
     let original = desk.show(id).await["event"].clone();
     let mut corrected = original.clone();
-    corrected["data"]["name"] = json!("Ada");
+    corrected["data"]["note"] = json!("Ada");
     desk.edit(id, corrected.to_string()).await;
     desk.retry(id).await;
     desk.discard(id, "sent by a test").await;
@@ -62,7 +60,7 @@ async fn every_action_is_in_the_trail_with_its_operator_and_what_it_changed() {
 #[tokio::test]
 async fn a_bulk_retry_leaves_a_line_for_each_message() {
     let (mut stage, desk, first) = with_dead_message().await;
-    let second = stage.create(customer(), "permanent").await.id;
+    let second = stage.create(order(), "permanent").await.id;
     stage.settle().await;
     desk.post("/admin/parked/retry", &json!(null)).await;
     let lines: Vec<_> =
@@ -87,7 +85,7 @@ async fn an_action_that_was_refused_leaves_no_line() {
 async fn what_can_not_be_written_down_is_not_done() {
     let (stage, desk, id) = with_dead_message().await;
     let mut corrected = desk.show(id).await["event"].clone();
-    corrected["data"]["name"] = json!("Ada");
+    corrected["data"]["note"] = json!("Ada");
     sqlx::raw_sql("ALTER TABLE audit ADD CHECK (false)").execute(&stage.reader.database.pool).await.unwrap();
     let before = desk.show(id).await;
     let answers = [
@@ -95,7 +93,7 @@ async fn what_can_not_be_written_down_is_not_done() {
         desk.edit(id, corrected.to_string()).await,
         desk.discard(id, "not needed").await,
         desk.post("/admin/parked/retry", &json!(null)).await,
-        desk.post("/admin/replay", &json!({ "owner": "customer", "from": "first" })).await,
+        desk.post("/admin/replay", &json!({ "owner": "orders", "from": "first" })).await,
     ];
     for answer in answers {
         assert!(answer.is_problem(StatusCode::INTERNAL_SERVER_ERROR), "{answer:?}");

@@ -1,7 +1,6 @@
 //! Replays: what the inbox has not seen of a history, once, and no more than was asked for.
 
 use axum::http::StatusCode;
-use contracts::events::customer::{self, CustomerCreated, CustomerOnboarded};
 use event::EventType;
 use jiff::SignedDuration;
 use messaging::{
@@ -11,15 +10,16 @@ use messaging::{
     history::replay::{Plan, Progress, ReplayError},
     middleware::Limits,
     parked::redrive::Redriver,
-    testing::{self, Actor},
+    testing::{
+        self, Actor,
+        orders::{ORDERS, OrderCompleted, OrderPlaced, order, placed},
+        stage::{WriteDown, database, effects, publish, reader_handlers},
+    },
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    desk::Desk,
-    stage::{WriteDown, admin, created, customer, database, effects, publish, reader_handlers},
-};
+use super::desk::{Desk, admin};
 
 /// An owner with a history, and a reader that sees of it what a replay shows.
 struct Archive {
@@ -32,8 +32,8 @@ struct Archive {
 impl Archive {
     async fn new(names: &[&str]) -> Self {
         let bus = MemoryBus::new();
-        let owner = database("customer").await;
-        let owner = Actor::start(&owner, &bus, customer::ALL, Handlers::new(), testing::settings()).await;
+        let owner = database("orders").await;
+        let owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
         let mut archive = Self { bus, owner, reader: database("reader").await, handler: WriteDown::default() };
         archive.write(names).await;
         archive
@@ -41,7 +41,7 @@ impl Archive {
 
     async fn write(&mut self, names: &[&str]) {
         for name in names {
-            publish(&self.owner.database, &created(customer(), name)).await;
+            publish(&self.owner.database, &placed(order(), name)).await;
         }
         testing::settle(&mut [&mut self.owner]).await;
     }
@@ -59,7 +59,7 @@ impl Archive {
         Desk::new(&admin(&self.reader, &self.bus, reader_handlers(&self.handler)))
     }
 
-    async fn begin(&self, plan: Plan) -> Result<shared::history::replay::Replay, ReplayError> {
+    async fn begin(&self, plan: Plan) -> Result<messaging::history::replay::Replay, ReplayError> {
         testing::replay(&self.reader, &self.bus, reader_handlers(&self.handler), plan).await
     }
 
@@ -76,7 +76,7 @@ impl Archive {
 }
 
 fn everything() -> Plan {
-    Plan { owner: "customer", event: None, since: None, mute: false, dry_run: false }
+    Plan { owner: "orders", event: None, since: None, mute: false, dry_run: false }
 }
 
 /// New, already handled, parked.
@@ -88,30 +88,30 @@ fn counts(progress: &Value) -> [i64; 3] {
 #[tokio::test]
 async fn a_handler_that_was_added_later_gets_the_earlier_events() {
     let mut archive = Archive::new(&["Ada", "Bob"]).await;
-    let handlers = Handlers::new().on::<CustomerOnboarded>(archive.handler.clone());
+    let handlers = Handlers::new().on::<OrderCompleted>(archive.handler.clone());
     let actor = Actor::start(&archive.reader, &archive.bus, &[], handlers, testing::settings()).await;
     actor.until_live().await;
-    let onboarded = CustomerOnboarded { customer_id: customer(), onboarded_at: archive.reader.clock.now() };
-    publish(&archive.owner.database, &onboarded).await;
+    let completed = OrderCompleted { order_id: order(), completed_at: archive.reader.clock.now() };
+    publish(&archive.owner.database, &completed).await;
     testing::settle(&mut [&mut archive.owner]).await;
-    assert_eq!(effects(&archive.reader).await, ["onboarded"]);
+    assert_eq!(effects(&archive.reader).await, ["completed"]);
     actor.stop().await;
 
     let handlers = reader_handlers(&archive.handler);
     let actor = Actor::start(&archive.reader, &archive.bus, &[], handlers, testing::settings()).await;
     actor.until_live().await;
     archive.write(&["Cy"]).await;
-    assert_eq!(effects(&archive.reader).await, ["onboarded", "Cy"], "its history was read without that handler");
-    let request = json!({ "owner": "customer", "event": "customer_created", "from": "first" });
+    assert_eq!(effects(&archive.reader).await, ["completed", "Cy"], "its history was read without that handler");
+    let request = json!({ "owner": "orders", "event": "order_placed", "from": "first" });
     assert_eq!(counts(&archive.replay(request).await), [2, 1, 0]);
-    assert_eq!(effects(&archive.reader).await, ["onboarded", "Cy", "Ada", "Bob"]);
+    assert_eq!(effects(&archive.reader).await, ["completed", "Cy", "Ada", "Bob"]);
     actor.stop().await;
 }
 
 #[tokio::test]
 async fn what_is_handled_is_not_handled_again() {
     let mut archive = Archive::new(&["Ada", "Bob"]).await;
-    let request = json!({ "owner": "customer", "from": "first" });
+    let request = json!({ "owner": "orders", "from": "first" });
     assert_eq!(counts(&archive.replay(request.clone()).await), [2, 0, 0]);
     archive.write(&["Cy"]).await;
     let again = archive.replay(request).await;
@@ -160,7 +160,7 @@ async fn one_replay_runs_at_a_time() {
     let archive = Archive::new(&["Ada"]).await;
     let first = archive.begin(everything()).await.unwrap();
     assert!(matches!(archive.begin(everything()).await, Err(ReplayError::Busy)));
-    let refused = archive.desk().post("/admin/replay", &json!({ "owner": "customer", "from": "first" })).await;
+    let refused = archive.desk().post("/admin/replay", &json!({ "owner": "orders", "from": "first" })).await;
     assert!(refused.is_problem(StatusCode::CONFLICT), "{refused:?}");
     first.end().await.unwrap();
     archive.begin(everything()).await.unwrap().end().await.unwrap();
@@ -169,12 +169,12 @@ async fn one_replay_runs_at_a_time() {
 #[tokio::test]
 async fn a_dry_run_counts_and_changes_nothing() {
     let archive = Archive::new(&["Ada", "permanent"]).await;
-    let request = json!({ "owner": "customer", "from": "first", "dry_run": true });
+    let request = json!({ "owner": "orders", "from": "first", "dry_run": true });
     assert_eq!(counts(&archive.replay(request).await), [2, 0, 0]);
     for table in ["effects", "inbox", "outbox", "parked", "replays", "audit"] {
         assert_eq!(archive.count(table).await, 0, "{table}");
     }
-    let real = archive.replay(json!({ "owner": "customer", "from": "first" })).await;
+    let real = archive.replay(json!({ "owner": "orders", "from": "first" })).await;
     assert_eq!((counts(&real), &real["resumed"]), ([1, 0, 1], &json!(false)));
 }
 
@@ -188,7 +188,7 @@ async fn only_what_was_recorded_since_is_replayed() {
     clock.advance(SignedDuration::from_micros(1));
     let since = clock.now();
     archive.write(&["then", "later"]).await;
-    let request = json!({ "owner": "customer", "from": since.to_string() });
+    let request = json!({ "owner": "orders", "from": since.to_string() });
     assert_eq!(counts(&archive.replay(request).await), [2, 0, 0]);
     assert_eq!(effects(&archive.reader).await, ["then", "later"]);
 }
@@ -196,7 +196,7 @@ async fn only_what_was_recorded_since_is_replayed() {
 #[tokio::test]
 async fn only_the_event_that_was_asked_for_is_replayed() {
     let archive = Archive::new(&["Ada"]).await;
-    let plan = Plan { event: Some(EventType::of::<CustomerOnboarded>()), ..everything() };
+    let plan = Plan { event: Some(EventType::of::<OrderCompleted>()), ..everything() };
     let mut replay = archive.begin(plan).await.unwrap();
     while replay.step(&CancellationToken::new()).await.unwrap() {}
     assert_eq!(replay.progress().new, 0);
@@ -207,12 +207,12 @@ async fn only_the_event_that_was_asked_for_is_replayed() {
 #[tokio::test]
 async fn a_muted_replay_builds_the_state_and_tells_nobody() {
     let archive = Archive::new(&["Ada", "Bob"]).await;
-    let request = json!({ "owner": "customer", "from": "first", "mute": true });
+    let request = json!({ "owner": "orders", "from": "first", "mute": true });
     assert_eq!(counts(&archive.replay(request).await), [2, 0, 0]);
     assert_eq!(effects(&archive.reader).await, ["Ada", "Bob"]);
     assert_eq!(archive.count("outbox").await, 0);
     // It is handled for good: a replay that is not muted does not make up for it.
-    let request = json!({ "owner": "customer", "from": "first" });
+    let request = json!({ "owner": "orders", "from": "first" });
     assert_eq!(counts(&archive.replay(request).await), [0, 2, 0]);
     assert_eq!(archive.count("outbox").await, 0);
 }
@@ -221,7 +221,7 @@ async fn a_muted_replay_builds_the_state_and_tells_nobody() {
 async fn what_a_replay_can_not_handle_is_parked_and_stays_as_muted_as_the_replay() {
     for mute in [false, true] {
         let archive = Archive::new(&["Ada", "transient", "permanent"]).await;
-        let request = json!({ "owner": "customer", "from": "first", "mute": mute });
+        let request = json!({ "owner": "orders", "from": "first", "mute": mute });
         assert_eq!(counts(&archive.replay(request).await), [1, 0, 2]);
         let desk = archive.desk();
         let parked = desk.get("/admin/parked").await.body;
@@ -239,22 +239,22 @@ async fn what_a_replay_can_not_handle_is_parked_and_stays_as_muted_as_the_replay
 #[tokio::test]
 async fn a_replay_is_in_the_audit_trail() {
     let archive = Archive::new(&["Ada"]).await;
-    archive.replay(json!({ "owner": "customer", "from": "first", "mute": true })).await;
+    archive.replay(json!({ "owner": "orders", "from": "first", "mute": true })).await;
     let trail: Vec<(String, String, Value)> =
         sqlx::query_as("SELECT operator, action, after FROM audit").fetch_all(&archive.reader.pool).await.unwrap();
-    let plan = json!({ "owner": "customer", "event_type": "", "since": "first", "muted": true });
+    let plan = json!({ "owner": "orders", "event_type": "", "since": "first", "muted": true });
     assert_eq!(trail, [("ada".to_owned(), "replay".to_owned(), plan)]);
 }
 
 #[tokio::test]
 async fn a_replay_of_what_the_service_does_not_react_to_is_refused() {
     let archive = Archive::new(&[]).await;
-    let request = json!({ "owner": "loyalty", "event": "customer_deactivated", "from": "yesterday" });
+    let request = json!({ "owner": "billing", "event": "order_cancelled", "from": "yesterday" });
     let refused = archive.desk().post("/admin/replay", &request).await;
     assert!(refused.is_problem(StatusCode::UNPROCESSABLE_ENTITY), "{refused:?}");
     assert_eq!(refused.fields(), ["owner", "event", "from"]);
-    let handlers = Handlers::new().on::<CustomerCreated>(archive.handler.clone());
+    let handlers = Handlers::new().on::<OrderPlaced>(archive.handler.clone());
     let nowhere = Desk::new(&admin(&archive.reader, &MemoryBus::new(), handlers));
-    let missing = nowhere.post("/admin/replay", &json!({ "owner": "customer", "from": "first" })).await;
+    let missing = nowhere.post("/admin/replay", &json!({ "owner": "orders", "from": "first" })).await;
     assert!(missing.is_problem(StatusCode::NOT_FOUND), "{missing:?}");
 }

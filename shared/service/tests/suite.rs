@@ -1,0 +1,16 @@
+//! The operations port of a service, on a real Postgres. `scripts/test` provides the server.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod suite {
+    mod audit;
+    mod authorization;
+    mod desk;
+    mod edit;
+    mod hospital;
+    mod metrics;
+    mod receipts;
+    mod replay;
+    mod republish;
+    mod retry;
+}
