@@ -264,6 +264,8 @@ mod suite {
 }
 ";
 
+    type Edit = fn(&mut RustFile) -> anyhow::Result<()>;
+
     fn edited(edit: impl Fn(&mut RustFile) -> anyhow::Result<()>) -> String {
         let mut file = RustFile::new("lists.rs", LISTS.into());
         edit(&mut file).unwrap();
@@ -272,7 +274,7 @@ mod suite {
 
     #[test]
     fn what_was_added_can_be_taken_out_and_nothing_else_changes() {
-        let both: [(&str, fn(&mut RustFile) -> anyhow::Result<()>, fn(&mut RustFile) -> anyhow::Result<()>); 5] = [
+        let both: [(&str, Edit, Edit); 5] = [
             (
                 "&[ONE, TWO, NEW]",
                 |file| file.push_to_array("ALL", "NEW"),

@@ -41,8 +41,8 @@ impl Fleet {
         for service in Service::ALL {
             let home = home(service).await;
             for process in 0..processes {
-                let whos = Role::ALL.map(|role| Who { service, process, role });
-                loops.extend(whos.map(|who| (who, one_connection(&home, who))));
+                let each = Role::ALL.map(|role| Who { service, process, role });
+                loops.extend(each.map(|who| (who, one_connection(&home, who))));
             }
             homes.push((service, home));
         }
