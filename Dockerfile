@@ -1,5 +1,4 @@
-# Two images. By default: every program of the fleet, customer, email, loyalty, flow_view (docker-compose.yml names which one
-# runs) and fleet. Target `tests`: the same, and the suite that asks a running fleet (scripts/e2e --compose, scripts/drill --compose).
+# Two images. By default: every service's program (docker-compose.yml names which one runs) and fleet. Target `tests`: the same, and the suite that asks a running fleet (scripts/e2e --compose, scripts/drill --compose).
 
 FROM rust:1.95-slim-trixie AS sources
 WORKDIR /build
@@ -11,16 +10,16 @@ FROM sources AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=pas-de-trois-target,target=/build/target \
     find . -name '*.rs' -not -path './target/*' -exec touch {} + \
-    && cargo build --release --locked -p customer -p email -p loyalty -p flow_view -p cli \
+    && cargo build --release --locked $(printf -- '-p %s ' $(ls services)) -p cli \
     && cd target/release \
-    && install -D -t /programs customer email loyalty flow_view fleet
+    && install -D -t /programs $(ls ../../services) fleet
 
 # Of the same packages, so that the dependencies are compiled once for both. cargo says what it calls a suite's program.
 FROM sources AS build-tests
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=pas-de-trois-target,target=/build/target \
     find . -name '*.rs' -not -path './target/*' -exec touch {} + \
-    && cargo test --no-run --release --locked -p customer -p email -p loyalty -p flow_view -p cli -p e2e --test fleet 2>&1 \
+    && cargo test --no-run --release --locked $(printf -- '-p %s ' $(ls services)) -p cli -p e2e --test fleet 2>&1 \
        | tee /tmp/said \
     && program=$(sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/said) \
     && install -D "$program" /programs/e2e-fleet

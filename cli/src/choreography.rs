@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use contracts::choreography;
+use contracts::choreography::{self, mermaid, table};
 
 use crate::out;
 
 mod check;
-mod mermaid;
-mod table;
 
 use check::CheckArgs;
 
@@ -62,74 +60,12 @@ pub fn choreography(args: &ChoreographyArgs) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf, sync::Arc};
-
-    use contracts::events;
-    use email::EmailConfig;
-    use event::EventType;
-    use messaging::handler::Handlers;
-
     use super::*;
     use crate::operations::Service;
-
-    /// What each service is built with.
-    fn services() -> [(&'static str, &'static [EventType], Handlers); 4] {
-        let mail =
-            EmailConfig { smtp_url: String::new().into(), mail_from: "fleet@localhost.example".parse().unwrap() };
-        [
-            (customer::SERVICE.name, events::customer::ALL, customer::handlers()),
-            (email::SERVICE.name, events::email::ALL, email::handlers(&mail, &Arc::default())),
-            (loyalty::SERVICE.name, events::loyalty::ALL, loyalty::handlers()),
-            (flow_view::SERVICE.name, &[], flow_view::handlers()),
-        ]
-    }
-
-    #[test]
-    fn every_service_is_built_as_declared() {
-        for (service, publishes, handlers) in services() {
-            assert_eq!(handlers.event_types(), choreography::subscriptions(service), "{service}");
-            let mut publishes = publishes.to_vec();
-            let mut declared = choreography::publications(service);
-            publishes.sort_unstable();
-            declared.sort_unstable();
-            assert_eq!(publishes, declared, "{service}");
-        }
-    }
 
     #[test]
     fn the_command_line_knows_every_service_that_is_declared() {
         let declared = [choreography::services(), choreography::observers()].concat();
-        assert_eq!(Service::ALL.map(Service::name).to_vec(), declared);
-        assert_eq!(services().map(|(name, ..)| name).to_vec(), declared);
-    }
-
-    /// They know no internals, so they say it once more.
-    #[test]
-    fn the_tests_from_outside_know_the_same_choreography() {
-        let declared = choreography::event_types();
-        let declared = declared.iter().map(|event| (event.name, event.owner, choreography::subscribers(event.name)));
-        let known = e2e::EVENTS.map(|(name, owner, services)| (name, owner, services.to_vec()));
-        let sorted = |mut events: Vec<(&'static str, &'static str, Vec<&'static str>)>| {
-            events.sort_unstable();
-            events
-        };
-        assert_eq!(sorted(known.to_vec()), sorted(declared.collect()));
-        assert_eq!(e2e::SERVICES.to_vec(), choreography::services());
-    }
-
-    #[test]
-    fn the_readme_shows_the_declaration() {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-        let readme = fs::read_to_string(&path).unwrap();
-        let (before, rest) = readme.split_once("<!-- choreography: made from its declaration -->\n").unwrap();
-        let (shown, after) = rest.split_once("<!-- choreography: end -->").unwrap();
-        let declared = format!("```mermaid\n{}```\n\n{}", mermaid::flowchart(), table::table());
-        if std::env::var_os("RENEW").is_some() {
-            let begin = &readme[before.len()..readme.len() - rest.len()];
-            fs::write(&path, [before, begin, &declared, "<!-- choreography: end -->", after].concat()).unwrap();
-        } else {
-            let renew = "renew it: RENEW=1 cargo test -p cli the_readme_shows_the_declaration";
-            assert_eq!(shown, declared, "{renew}");
-        }
+        assert_eq!(Service::all().iter().map(|service| service.name()).collect::<Vec<_>>(), declared);
     }
 }

@@ -3,12 +3,13 @@
 
 use std::fmt::Write;
 
-use anyhow::Context;
-use email::EmailConfig;
 use messaging::{clock::Clock, database::Database};
 use metrics::{Declaration, Kind};
 
-use crate::{http, out};
+use crate::{
+    http, out,
+    run::members::{MEMBERS, OwnSettings},
+};
 
 /// What stands before the table and after it.
 const TEXT: &str = include_str!("metrics/text.md");
@@ -34,20 +35,14 @@ struct Declared {
 /// As the services say themselves; nothing is connected to.
 fn declared() -> anyhow::Result<Vec<Declared>> {
     http::block_on(async {
-        let sender = "fleet@localhost.example".parse().ok().context("an address")?;
-        let config = EmailConfig { smtp_url: "smtp://localhost".to_owned().into(), mail_from: sender };
-        let names = [customer::SERVICE.name, email::SERVICE.name, loyalty::SERVICE.name, flow_view::SERVICE.name];
-        let databases = names.map(|name| Database::new(&"postgres://localhost".into(), name, 4, Clock::System));
-        let [of_customer, of_email, of_loyalty, of_flow_view] = databases;
-        let (of_customer, of_email, of_loyalty, of_flow_view) = (of_customer?, of_email?, of_loyalty?, of_flow_view?);
-        customer::service(&of_customer);
-        email::service(&of_email, &config)?;
-        loyalty::service(&of_loyalty);
-        flow_view::metrics::register(&of_flow_view);
-        for database in [&of_customer, &of_email, &of_loyalty, &of_flow_view] {
+        let (own, mut databases) = (OwnSettings::unconnected()?, Vec::new());
+        for member in MEMBERS {
+            let database = Database::new(&"postgres://localhost".into(), member.info.name, 4, Clock::System)?;
             service::http::measure::register(&database.metrics.registry);
+            member.build(&database, &own)?;
+            databases.push(database);
         }
-        Ok(merge(&[of_customer, of_email, of_loyalty, of_flow_view]))
+        Ok(merge(&databases))
     })
 }
 

@@ -1,10 +1,13 @@
 //! The services' operations ports, and the token that opens them.
 
+use std::sync::LazyLock;
+
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::PossibleValue};
+use contracts::{SERVICES, ServiceInfo};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{fleet_dir::FleetDir, http};
 
@@ -13,48 +16,47 @@ pub const NO_TOKEN: &str = "no token: set ADMIN_TOKEN to what the services were 
     is shut. With Docker, this opens it: echo \"ADMIN_TOKEN=$(openssl rand -hex 16)\" >>.env && docker compose up -d --wait";
 
 /// A service of the fleet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Service {
-    Customer,
-    Email,
-    Loyalty,
-    #[value(name = "flow_view")]
-    FlowView,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service(&'static ServiceInfo);
 
 impl Service {
-    pub const ALL: [Self; 4] = [Self::Customer, Self::Email, Self::Loyalty, Self::FlowView];
+    /// Every service there is.
+    pub fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<Service>> = LazyLock::new(|| SERVICES.iter().map(Service).collect());
+        &ALL
+    }
 
     /// Its name everywhere.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Email => "email",
-            Self::Loyalty => "loyalty",
-            Self::FlowView => "flow_view",
-        }
+        self.0.name
     }
 
     /// Where its operations port is: by the environment, else by the fleet's folder, else where it listens by default.
     pub fn operations_url(self, fleet: &FleetDir) -> anyhow::Result<String> {
         let name = format!("{}_OPS_URL", self.name().to_uppercase());
-        fleet.url(std::env::var(&name).ok().as_deref(), &name, self.default_url())
+        let default = format!("http://127.0.0.1:{}", self.0.operations_port);
+        fleet.url(std::env::var(&name).ok().as_deref(), &name, &default)
+    }
+}
+
+impl ValueEnum for Service {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::all()
     }
 
-    /// Where its operations port listens unless somebody says otherwise.
-    fn default_url(self) -> &'static str {
-        match self {
-            Self::Customer => "http://127.0.0.1:9080",
-            Self::Email => "http://127.0.0.1:9081",
-            Self::Loyalty => "http://127.0.0.1:9082",
-            Self::FlowView => "http://127.0.0.1:9088",
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl Serialize for Service {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.name().serialize(to)
     }
 }
 
 /// Where the operations ports are, and who asks. `CUSTOMER_OPS_URL` and its like come from the
-/// environment, else from the fleet's folder, else they are 127.0.0.1:9080 to 9082 and 9088.
+/// environment, else from the fleet's folder, else they are where the services listen by default.
 #[derive(Clone, Debug, Args)]
 pub struct OperationsArgs {
     /// The token of the operations ports; if not given, that of the running fleet.

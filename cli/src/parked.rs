@@ -103,7 +103,7 @@ struct SelectionArgs {
 
 impl FilterArgs {
     fn services(&self) -> Vec<Service> {
-        self.service.map_or_else(|| Service::ALL.to_vec(), |service| vec![service])
+        self.service.map_or_else(|| Service::all().to_vec(), |service| vec![service])
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {

@@ -8,11 +8,13 @@ FLEET_DIR=$(realpath -m "${FLEET_DIR:-$ROOT/.fleet}")
 RUN=$FLEET_DIR/run
 LOGS=$FLEET_DIR/logs
 
+# shellcheck source=fleet.sh
+source "$LIB/fleet.sh"
+
 DEFAULT_PORTS=(
   POSTGRES_PORT=55432 RABBITMQ_PORT=55672 RABBITMQ_MANAGEMENT_PORT=15680 RABBITMQ_PROMETHEUS_PORT=15690
   SMTP_PORT=1025 MAIL_PORT=8025
-  CUSTOMER_PORT=8080 EMAIL_PORT=8081 LOYALTY_PORT=8082 FLOW_VIEW_PORT=8088
-  CUSTOMER_OPS_PORT=9080 EMAIL_OPS_PORT=9081 LOYALTY_OPS_PORT=9082 FLOW_VIEW_OPS_PORT=9088 PROMETHEUS_PORT=9090
+  "${SERVICE_PORTS[@]}" PROMETHEUS_PORT=9090
   JAEGER_PORT=16686 OTLP_PORT=4318
 )
 
@@ -215,6 +217,9 @@ http_ok() { [[ $(http_get "$1" "$2") == HTTP/1.?" 200 "* ]]; }
 
 random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
+# The names of the variables.
+service_passwords() { printf '%s_PASSWORD\n' "${SERVICES[@]^^}"; }
+
 # Made once, hexadecimal (so they need no escaping in URLs), as shell variables that are not exported.
 load_secrets() {
   local file=$FLEET_DIR/secrets name
@@ -222,7 +227,7 @@ load_secrets() {
     (umask 077 && : >"$file")
   fi
   # One by one: a folder from before there was one gets it now.
-  for name in {POSTGRES,ADMIN,CUSTOMER,EMAIL,LOYALTY,FLOW_VIEW,MONITOR}_PASSWORD ERLANG_COOKIE ADMIN_TOKEN; do
+  for name in {POSTGRES,ADMIN,MONITOR}_PASSWORD $(service_passwords) ERLANG_COOKIE ADMIN_TOKEN; do
     grep -q "^$name=" "$file" || echo "$name=$(random)" >>"$file"
   done
   # shellcheck source=/dev/null

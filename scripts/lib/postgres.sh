@@ -92,7 +92,8 @@ kill_postgres() {
 psql_to() (
   # shellcheck disable=SC2086 # names to be split
   unset ${!PG*}
-  export CUSTOMER_PASSWORD EMAIL_PASSWORD LOYALTY_PASSWORD FLOW_VIEW_PASSWORD PGPASSWORD=$POSTGRES_PASSWORD PGOPTIONS=--client-min-messages=warning
+  # shellcheck disable=SC2046 # a word each
+  export $(service_passwords) PGPASSWORD=$POSTGRES_PASSWORD PGOPTIONS=--client-min-messages=warning
   "$(postgres_bin)/psql" -Xq -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$POSTGRES_PORT" -U postgres -d "$1" "${@:2}"
 )
 

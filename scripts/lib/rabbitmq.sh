@@ -63,7 +63,8 @@ EOF
 }
 
 rabbitmq_definitions() (
-  export ADMIN_PASSWORD CUSTOMER_PASSWORD EMAIL_PASSWORD LOYALTY_PASSWORD FLOW_VIEW_PASSWORD MONITOR_PASSWORD
+  # shellcheck disable=SC2046 # a word each
+  export ADMIN_PASSWORD MONITOR_PASSWORD $(service_passwords)
   "$LIB/definitions" "$1"
 )
 

@@ -1,8 +1,8 @@
 -- The services' roles with their least rights: each owns the schema of its own name and sees nothing else.
+-- Generated from shared/contracts/src/services.rs: scripts/generate.
 --
 -- Run by psql, as a superuser, in the database meant for the fleet; as often as you like, in as many databases.
--- Passwords come from the environment (psql 14 or later): CUSTOMER_PASSWORD, EMAIL_PASSWORD, LOYALTY_PASSWORD,
--- FLOW_VIEW_PASSWORD.
+-- Passwords come from the environment (psql 14 or later): CUSTOMER_PASSWORD, EMAIL_PASSWORD, LOYALTY_PASSWORD, FLOW_VIEW_PASSWORD.
 -- As it stands it also serves as an init script of the postgres image.
 
 \set ON_ERROR_STOP on

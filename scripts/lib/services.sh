@@ -7,7 +7,7 @@ build_programs() {
   PATH=$PATH:$HOME/.cargo/bin
   [[ -n $(type -P cargo) ]] || die "cargo is not installed: https://rustup.rs"
   say "building the programs (release; the first time takes minutes)"
-  (cd "$ROOT" && cargo build --release --locked -p customer -p email -p loyalty -p flow_view -p cli -p e2e --bins >&2)
+  (cd "$ROOT" && cargo build --release --locked "${SERVICES[@]/#/-p}" -p cli -p e2e --bins >&2)
   BIN_DIR=$(realpath "${CARGO_TARGET_DIR:-$ROOT/target}/release")
 }
 
@@ -42,7 +42,7 @@ service_settings() {
     echo "PUBLIC_URL=http://127.0.0.1:$EMAIL_PORT"
   fi
   if [[ $1 == flow_view ]]; then
-    service_urls | grep -E '^(CUSTOMER|EMAIL|LOYALTY)_(OPS_)?URL=|^MAIL_URL='
+    service_urls | grep -E '_(OPS_)?URL=http' | grep -Ev '^(FLOW_VIEW|SMTP)_'
     [[ -z ${JAEGER_URL:-} ]] || echo "JAEGER_URL=$JAEGER_URL"
   fi
   # All on one machine, by one clock: Jaeger takes the attribute for the host, and finds no clocks to adjust.

@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # Every URL in use, as NAME=value lines.
 
-SERVICES=(customer email loyalty flow_view)
-
 # password NAME: customer's, email's, …
 password() {
   local variable=${1^^}_PASSWORD

@@ -1,3 +1,4 @@
-//! What only people who change the tree need: new services, events and handlers.
+//! What only people who change the tree need: derived files, new services, events and handlers.
 
+pub mod generate;
 pub mod scaffold;

@@ -24,6 +24,12 @@ enum Command {
         #[command(subcommand)]
         what: What,
     },
+    /// Write every file that is derived from the declarations in shared/contracts.
+    Generate {
+        /// Write nothing, and fail if anything is not as declared.
+        #[arg(long)]
+        check: bool,
+    },
     /// Take a service out again.
     Retire {
         #[command(subcommand)]
@@ -57,7 +63,7 @@ struct Change<T: Args> {
 
 impl<T: Args> Change<T> {
     fn make(&self, changes: impl FnOnce(&T, &Tree) -> anyhow::Result<ChangeSet>) -> anyhow::Result<()> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the project's folder")?;
+        let root = root()?;
         let tree = Tree::open(root, self.force || self.dry_run)?;
         let changes = changes(&self.what, &tree)?;
         print!("{changes}");
@@ -67,6 +73,11 @@ impl<T: Args> Change<T> {
         }
         changes.apply(|| generate(root))
     }
+}
+
+/// The project's folder.
+fn root() -> anyhow::Result<&'static Path> {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the project's folder")
 }
 
 /// By a process of its own: this one was built with the declarations of before.
@@ -82,6 +93,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::New { what: What::Service(change) } => change.make(NewService::changes),
         Command::New { what: What::Event(change) } => change.make(NewEvent::changes),
         Command::New { what: What::Handler(change) } => change.make(NewHandler::changes),
+        Command::Generate { check } => xtask::generate::run(root()?, *check),
         Command::Retire { what: Retired::Service(change) } => change.make(Retire::changes),
     }
 }

@@ -74,7 +74,7 @@ async fn ask(args: &CheckArgs) -> anyhow::Result<Found> {
     if let Some(url) = setting(&args.management_admin_url, "MANAGEMENT_ADMIN_URL")? {
         found.rights = Some(Management::new(&client, &url, &args.vhost)?.rights().await?);
     }
-    for service in Service::ALL {
+    for &service in Service::all() {
         found.services.push(registered(&client, service, &args.fleet).await.context(service.name())?);
     }
     Ok(found)

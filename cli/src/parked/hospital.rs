@@ -67,7 +67,7 @@ async fn list_of(
 /// The records of one event: each service that failed over it has its own.
 pub async fn find(operations: &Operations, id: Uuid, service: Option<Service>) -> anyhow::Result<Vec<Kept<Record>>> {
     let mut found = Vec::new();
-    for service in service.map_or_else(|| Service::ALL.to_vec(), |service| vec![service]) {
+    for service in service.map_or_else(|| Service::all().to_vec(), |service| vec![service]) {
         match operations.ask(service, Method::GET, &format!("/parked/{id}")).await {
             Ok(response) => found.push(Kept { service, what: response.json().await? }),
             Err(error) if is_unknown(&error) => {}

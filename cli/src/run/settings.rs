@@ -1,8 +1,9 @@
-//! The settings of `fleet run`: each service's own, named after it, and what all have in common.
+//! The settings of `fleet run`: those that each service has, named after it, and those that all have in common.
 
 use std::net::SocketAddr;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
+use contracts::{SERVICES, ServiceInfo};
 use email::EmailConfig;
 use flow_view::FlowViewConfig;
 use messaging::middleware::Faults;
@@ -11,6 +12,8 @@ use service::{
     config::{CommonConfig, RetentionConfig},
     telemetry::TelemetryConfig,
 };
+
+use super::members::OwnSettings;
 
 /// What carries the events from one service to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,7 +29,7 @@ const EXAMPLE: &str = "Example, without RabbitMQ:
   set -a; source <(scripts/servers env); set +a
   fleet run --bus memory";
 
-/// Run customer, email, loyalty and the flow view in one process.
+/// Run every service of the fleet in one process.
 ///
 /// They behave and log as they do as processes of their own, and share nothing but the bus. SIGTERM and Ctrl-C let every
 /// service finish what is in flight; if one ends with an error, the others stop too and the exit code is 1.
@@ -37,87 +40,92 @@ pub struct RunArgs {
     #[arg(long, env, value_enum)]
     pub bus: BusKind,
     #[command(flatten)]
-    customer: Customer,
-    #[command(flatten)]
-    email: Email,
-    #[command(flatten)]
-    loyalty: Loyalty,
-    #[command(flatten)]
-    flow_view: FlowView,
+    each: Each,
+    #[command(flatten, next_help_heading = "Settings of email")]
+    email: EmailConfig,
+    #[command(flatten, next_help_heading = "Settings of flow_view")]
+    flow_view: FlowViewConfig,
     #[command(flatten)]
     every: Every,
 }
 
-/// The settings of one service. A macro because clap can't put a prefix before the names of a flattened struct.
-macro_rules! settings_of {
-    ($Settings:ident { $($own:tt)* }, $name:literal, $NAME:literal, $http:literal, $ops:literal) => {
-        #[derive(Clone, Debug, Args)]
-        #[command(next_help_heading = concat!("Settings of ", $name))]
-        struct $Settings {
-            /// Postgres, as the service's own role.
-            #[arg(id = concat!($name, "_database_url"), long = concat!($name, "-database-url"))]
-            #[arg(env = concat!($NAME, "_DATABASE_URL"), hide_env_values = true, value_name = "URL")]
-            database_url: SecretString,
-            /// RabbitMQ, as the service's own user; only with --bus rabbitmq.
-            #[arg(id = concat!($name, "_amqp_url"), long = concat!($name, "-amqp-url"))]
-            #[arg(env = concat!($NAME, "_AMQP_URL"), hide_env_values = true, value_name = "URL")]
-            #[arg(required_if_eq("bus", "rabbitmq"))]
-            amqp_url: Option<SecretString>,
-            /// Where the public HTTP API listens.
-            #[arg(id = concat!($name, "_http_addr"), long = concat!($name, "-http-addr"))]
-            #[arg(env = concat!($NAME, "_HTTP_ADDR"), default_value = $http, value_name = "ADDR")]
-            http_addr: SocketAddr,
-            /// Where the operations port listens: health, administration. Not for the public.
-            #[arg(id = concat!($name, "_ops_addr"), long = concat!($name, "-ops-addr"))]
-            #[arg(env = concat!($NAME, "_OPS_ADDR"), default_value = $ops, value_name = "ADDR")]
-            ops_addr: SocketAddr,
-            $($own)*
-        }
+/// What each service is told under its own name, in the order of [`SERVICES`]. By hand, because clap's macro can't put a
+/// prefix before names.
+#[derive(Clone, Debug)]
+struct Each(Vec<Own>);
 
-        impl $Settings {
-            fn with(self, every: Every) -> CommonConfig {
-                CommonConfig {
-                    database_url: self.database_url,
-                    database_connections: every.database_connections,
-                    // Nobody reads it over the bus in memory.
-                    amqp_url: self.amqp_url.unwrap_or_default(),
-                    http_addr: self.http_addr,
-                    ops_addr: self.ops_addr,
-                    batches_per_second: every.batches_per_second,
-                    parked_hours: every.parked_hours,
-                    admin_token: every.admin_token,
-                    mute_catch_up: every.mute_catch_up,
-                    retention: every.retention,
-                    inject_faults: every.inject_faults,
-                    telemetry: every.telemetry,
-                }
-            }
-        }
-    };
+#[derive(Clone, Debug)]
+struct Own {
+    database_url: SecretString,
+    amqp_url: Option<SecretString>,
+    http_addr: SocketAddr,
+    ops_addr: SocketAddr,
 }
 
-settings_of!(Customer {}, "customer", "CUSTOMER", "127.0.0.1:8080", "127.0.0.1:9080");
-settings_of!(
-    Email {
-        #[command(flatten)]
-        config: EmailConfig,
-    },
-    "email",
-    "EMAIL",
-    "127.0.0.1:8081",
-    "127.0.0.1:9081"
-);
-settings_of!(Loyalty {}, "loyalty", "LOYALTY", "127.0.0.1:8082", "127.0.0.1:9082");
-settings_of!(
-    FlowView {
-        #[command(flatten)]
-        config: FlowViewConfig,
-    },
-    "flow-view",
-    "FLOW_VIEW",
-    "127.0.0.1:8088",
-    "127.0.0.1:9088"
-);
+/// A setting of a service: `--flow-view-http-addr`, `FLOW_VIEW_HTTP_ADDR`.
+fn setting(service: &ServiceInfo, name: &str, help: &'static str) -> Arg {
+    let id = format!("{}_{name}", service.name);
+    Arg::new(&id)
+        .long(id.replace('_', "-"))
+        .env(id.to_uppercase())
+        .action(ArgAction::Set)
+        .help_heading(format!("Settings of {}", service.name))
+        .help(help)
+}
+
+fn settings(service: &ServiceInfo) -> [Arg; 4] {
+    let secret = |name, help| {
+        let url = setting(service, name, help).value_name("URL").hide_env_values(true);
+        url.value_parser(value_parser!(SecretString))
+    };
+    let local = |name, port, help| {
+        let address = setting(service, name, help).value_name("ADDR").default_value(format!("127.0.0.1:{port}"));
+        address.value_parser(value_parser!(SocketAddr))
+    };
+    [
+        secret("database_url", "Postgres, as the service's own role").required(true),
+        secret("amqp_url", "RabbitMQ, as the service's own user; only with --bus rabbitmq")
+            .required_if_eq("bus", "rabbitmq"),
+        local("http_addr", service.http_port, "Where the public HTTP API listens"),
+        local(
+            "ops_addr",
+            service.operations_port,
+            "Where the operations port listens: health, administration. Not for the public",
+        ),
+    ]
+}
+
+impl Args for Each {
+    fn augment_args(command: Command) -> Command {
+        command.args(SERVICES.iter().flat_map(settings))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Each {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument);
+        let own = SERVICES.iter().map(|service| {
+            let id = |name: &str| format!("{}_{name}", service.name);
+            let address = |name| matches.get_one::<SocketAddr>(&id(name)).copied().ok_or_else(missing);
+            Ok(Own {
+                database_url: matches.get_one::<SecretString>(&id("database_url")).cloned().ok_or_else(missing)?,
+                amqp_url: matches.get_one::<SecretString>(&id("amqp_url")).cloned(),
+                http_addr: address("http_addr")?,
+                ops_addr: address("ops_addr")?,
+            })
+        });
+        own.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
 
 /// What holds for every service.
 #[derive(Clone, Debug, Args)]
@@ -148,38 +156,40 @@ struct Every {
     telemetry: TelemetryConfig,
 }
 
-/// Each service's settings, as its own process would have read them.
-pub struct Configs {
-    pub customer: CommonConfig,
-    pub email: CommonConfig,
-    pub loyalty: CommonConfig,
-    pub flow_view: CommonConfig,
-}
-
 impl RunArgs {
     /// Of logs and traces.
     pub fn telemetry(&self) -> &TelemetryConfig {
         &self.every.telemetry
     }
 
-    /// What only email has.
-    pub fn email_config(&self) -> &EmailConfig {
-        &self.email.config
+    /// What only some services have.
+    pub fn own(&self) -> OwnSettings {
+        OwnSettings { email: self.email.clone(), flow_view: self.flow_view.clone() }
     }
 
-    /// What only the flow view has.
-    pub fn flow_view_config(&self) -> &FlowViewConfig {
-        &self.flow_view.config
+    /// What all have: each service's, as its own process would have read it, in the order of [`SERVICES`].
+    pub fn into_configs(self) -> Vec<CommonConfig> {
+        let Self { each: Each(own), every, .. } = self;
+        own.into_iter().map(|own| own.with(every.clone())).collect()
     }
+}
 
-    /// What all have.
-    pub fn into_configs(self) -> Configs {
-        let Self { customer, email, loyalty, flow_view, every, .. } = self;
-        Configs {
-            customer: customer.with(every.clone()),
-            email: email.with(every.clone()),
-            loyalty: loyalty.with(every.clone()),
-            flow_view: flow_view.with(every),
+impl Own {
+    fn with(self, every: Every) -> CommonConfig {
+        CommonConfig {
+            database_url: self.database_url,
+            database_connections: every.database_connections,
+            // Nobody reads it over the bus in memory.
+            amqp_url: self.amqp_url.unwrap_or_default(),
+            http_addr: self.http_addr,
+            ops_addr: self.ops_addr,
+            batches_per_second: every.batches_per_second,
+            parked_hours: every.parked_hours,
+            admin_token: every.admin_token,
+            mute_catch_up: every.mute_catch_up,
+            retention: every.retention,
+            inject_faults: every.inject_faults,
+            telemetry: every.telemetry,
         }
     }
 }

@@ -27,9 +27,8 @@ pub struct Look {
 impl Services {
     /// All of the fleet.
     pub fn find(fleet: &FleetDir) -> anyhow::Result<Self> {
-        let urls = Service::ALL
-            .into_iter()
-            .map(|service| Ok((service, format!("{}/metrics", service.operations_url(fleet)?))));
+        let urls =
+            Service::all().iter().map(|&service| Ok((service, format!("{}/metrics", service.operations_url(fleet)?))));
         Ok(Self { client: http::client()?, urls: urls.collect::<anyhow::Result<_>>()? })
     }
 

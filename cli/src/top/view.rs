@@ -222,7 +222,8 @@ flow_duration_seconds_bucket{event_type="welcome_email_sent",le="+Inf"} 14
     pub fn view() -> View {
         let at = Instant::now();
         let look = |at, customer, email| {
-            let services = [(Service::Customer, customer), (Service::Email, email), (Service::Loyalty, None)];
+            let [of_customer, of_email, of_loyalty, ..] = Service::all() else { panic!("too few services") };
+            let services = [(*of_customer, customer), (*of_email, email), (*of_loyalty, None)];
             Look {
                 at,
                 services: services.map(|(service, text): (_, Option<&str>)| (service, text.map(Scrape::parse))).into(),

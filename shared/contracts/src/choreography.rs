@@ -18,7 +18,10 @@ use crate::{
     services::{self, Role},
 };
 
-/// The whole declaration.as one document: what `fleet choreography --format json` prints and the flow view serves.
+pub mod mermaid;
+pub mod table;
+
+/// The whole declaration as one document: what `fleet choreography --format json` prints and the flow view serves.
 #[derive(Clone, Debug, Serialize)]
 pub struct Declaration {
     /// Every event, in the order in which a flow may come by them.
