@@ -27,10 +27,10 @@ pub mod mailbox;
 pub mod processes;
 pub mod prometheus;
 
-/// The three services.
+/// The services of the onboarding.
 pub const SERVICES: [&str; 3] = ["customer", "email", "loyalty"];
 
-/// Every event with an exchange, with its owner and who reacts to it: the table of the dance.
+/// Every event with an exchange, with its owner and who reacts to it: the table of the onboarding.
 pub const EVENTS: [(&str, &str, &[&str]); 7] = [
     ("customer_created", "customer", &["email", "loyalty"]),
     ("welcome_email_sent", "email", &["customer"]),
@@ -50,4 +50,19 @@ pub fn subscribers(event_type: &str) -> &'static [&'static str] {
 #[expect(clippy::disallowed_methods, reason = "these tests run beside real clocks")]
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::choreography;
+
+    /// Others may have joined since.
+    #[test]
+    fn what_the_suites_know_of_the_choreography_is_declared() {
+        for (event, owner, subscribers) in super::EVENTS {
+            assert!(choreography::publications(owner).iter().any(|declared| declared.name == event), "{event}");
+            let declared = choreography::subscribers(event);
+            assert!(subscribers.iter().all(|service| declared.contains(service)), "{event}: {declared:?}");
+        }
+    }
 }

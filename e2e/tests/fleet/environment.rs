@@ -20,12 +20,17 @@ fn url(name: &str) -> anyhow::Result<String> {
 }
 
 fn urls(service: &str) -> anyhow::Result<Urls> {
-    Ok(Urls { http: url(&format!("{service}_URL"))?, ops: url(&format!("{service}_OPS_URL"))? })
+    Ok(Urls { http: service_url(service)?, ops: url(&format!("{service}_OPS_URL"))? })
 }
 
 /// The fleet's APIs.
 pub fn api() -> anyhow::Result<Api> {
     Api::new(urls("CUSTOMER")?, urls("EMAIL")?, urls("LOYALTY")?)
+}
+
+/// Where the public API of a service is, by its name.
+pub fn service_url(service: &str) -> anyhow::Result<String> {
+    url(&format!("{}_URL", service.to_uppercase()))
 }
 
 /// The fleet's mailbox.

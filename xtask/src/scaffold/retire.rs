@@ -9,7 +9,7 @@ use toml_edit::DocumentMut;
 
 use super::{
     change_set::ChangeSet,
-    event::{CHOREOGRAPHY, WIRE, WIRE_TEST, constant_of},
+    event::{CHOREOGRAPHY, DANCE, WIRE, WIRE_TEST, constant_of},
     names::Name,
     rust_file::RustFile,
     service::{CASES, EVENTS, SERVICES, SUITE, WIRING, announcement},
@@ -69,6 +69,11 @@ fn forget_events(changes: &mut ChangeSet, root: &Path, service: &str) -> anyhow:
         wire.remove_statements(WIRE_TEST, |statement| statement.contains(&format!("\"{}.", event.name)))?;
         changes.remove(&format!("shared/contracts/samples/{}.1.json", event.name));
     }
+    let mut dance = RustFile::new(DANCE, changes.read(DANCE)?);
+    for array in ["EVENTS", "REACTIONS"] {
+        dance.remove_from_array(array, |entry| entry.contains(&format!(", \"{service}\"")))?;
+    }
+    changes.write(DANCE, dance.formatted(root)?);
     file.remove_from_array("REACTIONS", |reaction| reaction.contains(&format!("service: \"{service}\"")))?;
     changes.write(CHOREOGRAPHY, file.formatted(root)?);
     changes.write(WIRE, wire.formatted(root)?);
