@@ -11,6 +11,7 @@ mod broker;
 mod compose;
 mod database;
 mod environment;
+mod lines;
 mod monitoring;
 mod readme;
 mod region;
@@ -58,11 +59,6 @@ fn derived(root: &Path) -> anyhow::Result<Vec<Derived>> {
         parts(".env.example", &environment::fill)?,
         parts("README.md", &readme::fill)?,
     ])
-}
-
-/// One line for each service.
-fn lines(line: impl Fn(&contracts::ServiceInfo) -> String) -> String {
-    contracts::SERVICES.iter().map(line).collect()
 }
 
 #[cfg(test)]

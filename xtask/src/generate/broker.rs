@@ -6,7 +6,7 @@
 
 use contracts::{SERVICES, choreography};
 
-use super::lines;
+use super::lines::lines;
 
 /// RabbitMQ's definitions; `@NAME@` stands for what the environment says.
 pub fn definitions() -> String {
@@ -51,8 +51,8 @@ fn own(service: &str) -> String {
     if published.is_empty() {
         return format!(r"{service}(\\.dead)?");
     }
-    let exchanges: String = published.iter().map(|event| format!("|{}", event.name)).collect();
-    format!(r"{service}(\\.dead|\\.history)?{exchanges}")
+    let exchanges: Vec<_> = published.iter().map(|event| event.name).collect();
+    format!(r"{service}(\\.dead|\\.history)?|{}", exchanges.join("|"))
 }
 
 /// What else it reads: the exchanges that it binds to, and their owners' histories.
@@ -61,6 +61,7 @@ fn read(service: &str) -> String {
     let mut owners: Vec<_> = events.iter().map(|event| event.owner).collect();
     owners.sort_unstable();
     owners.dedup();
-    let histories = owners.iter().map(|owner| format!(r"|{owner}\\.history"));
-    histories.chain(events.iter().map(|event| format!("|{}", event.name))).collect()
+    let histories = owners.iter().map(|owner| format!(r"{owner}\\.history"));
+    let readable: Vec<_> = histories.chain(events.iter().map(|event| event.name.to_owned())).collect();
+    if readable.is_empty() { String::new() } else { format!("|{}", readable.join("|")) }
 }

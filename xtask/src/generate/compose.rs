@@ -2,7 +2,7 @@
 
 use contracts::{SERVICES, ServiceInfo};
 
-use super::{lines, region::replace};
+use super::{lines::lines, region::replace};
 
 /// The file with its generated parts.
 pub fn fill(text: &str) -> anyhow::Result<String> {

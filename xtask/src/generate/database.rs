@@ -2,7 +2,7 @@
 
 use contracts::SERVICES;
 
-use super::lines;
+use super::lines::lines;
 
 /// A script for psql.
 pub fn roles() -> String {

@@ -1,6 +1,6 @@
 //! The services' variables in `.env.example`.
 
-use super::{lines, region::replace};
+use super::{lines::lines, region::replace};
 
 /// The file with its generated parts.
 pub fn fill(text: &str) -> anyhow::Result<String> {

@@ -1,6 +1,6 @@
 //! Whom Prometheus asks.
 
-use super::lines;
+use super::lines::lines;
 
 /// Every operations port, as the composition names them.
 pub fn targets() -> String {

@@ -2,7 +2,7 @@
 
 use contracts::SERVICES;
 
-use super::lines;
+use super::lines::lines;
 
 /// The names of the services, and their ports unless the environment says otherwise.
 pub fn fleet() -> String {

@@ -106,9 +106,9 @@ pub fn declare_reaction(
 ) -> anyhow::Result<()> {
     let mut file = RustFile::new(CHOREOGRAPHY, changes.read(CHOREOGRAPHY)?);
     let to = constant_of(&file, on)?;
-    let published = publishes.map(|event| format!("\"{}\"", event.snake())).unwrap_or_default();
+    let answers = publishes.map(|event| format!("\"{}\"", event.snake())).unwrap_or_default();
     let mut dance = RustFile::new(DANCE, changes.read(DANCE)?);
-    dance.push_to_array("REACTIONS", &format!("(\"{}\", \"{service}\", &[{published}]),", on.snake()))?;
+    dance.push_to_array("REACTIONS", &format!("(\"{}\", \"{service}\", &[{answers}]),", on.snake()))?;
     changes.write(DANCE, dance.formatted(root)?);
     let publishes = publishes.map(|event| format!("publishes: &[{}], ", event.shouting())).unwrap_or_default();
     let reaction = format!("Reaction {{ service: \"{service}\", to: &[{to}], what: \"{what}\", {publishes}..PLAIN }},");

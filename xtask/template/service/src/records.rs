@@ -3,9 +3,6 @@
 use contracts::events::customer::CustomerCreated;
 use messaging::{failure::HandlerError, handler::Handler, unit_of_work::UnitOfWork};
 
-// <publishes>
-use crate::contract::TemplateServiceRecorded;
-// </publishes>
 use crate::store;
 
 /// Records the customer, once.
@@ -16,7 +13,7 @@ impl Handler<CustomerCreated> for Record {
         let (customer_id, recorded_at) = (event.customer_id, tx.now());
         // <publishes>
         if store::record(tx.sql(), customer_id, recorded_at).await? {
-            tx.publish(&TemplateServiceRecorded { customer_id, recorded_at })?;
+            tx.publish(&crate::contract::TemplateServiceRecorded { customer_id, recorded_at })?;
         }
         // </publishes>
         // <silent>
