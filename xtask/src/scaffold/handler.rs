@@ -61,8 +61,8 @@ use messaging::{{failure::HandlerError, handler::Handler, unit_of_work::UnitOfWo
 pub struct React;
 
 impl Handler<{camel}> for React {{
-    async fn handle(&self, _: &mut UnitOfWork, event: &{camel}) -> Result<(), HandlerError> {{
-        tracing::debug!(subject = %event.customer_id, \"took note\");
+    async fn handle(&self, tx: &mut UnitOfWork, event: &{camel}) -> Result<(), HandlerError> {{
+        let _ = (tx, event);
         Ok(())
     }}
 }}
