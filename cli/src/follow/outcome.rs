@@ -144,12 +144,12 @@ fn ended(events: &[&Node]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::sample::{COMPENSATED, ONBOARDED, flow},
+        super::sample::{COMPENSATED, ONBOARDED, joined_flow},
         *,
     };
 
     fn outcome(shorts: &str) -> (State, String) {
-        let Outcome { state, summary } = flow(shorts).outcome;
+        let Outcome { state, summary } = joined_flow(shorts).outcome;
         (state, summary)
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use contracts::choreography;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{flow::Flow, hop::Hop};
+use crate::follow::hop::Step;
 
 /// The first event of the flow, and the flow's id.
 pub const FLOW: &str = "01a1fb09-30ce-71ff-b577-23afd0e8be0d";
@@ -52,6 +54,23 @@ pub fn hops(shorts: &str) -> BTreeSet<Hop> {
 pub fn flow(shorts: &str) -> Flow {
     Flow::new(FLOW.parse().unwrap(), &hops(shorts))
 }
+
+/// The same, in which whoever has joined the dance since these samples were written has done its part.
+pub fn joined_flow(shorts: &str) -> Flow {
+    let mut hops = hops(shorts);
+    let published: Vec<_> =
+        hops.iter().filter(|hop| hop.step == Step::Published).map(|hop| hop.event_type.clone()).collect();
+    for event in published {
+        let joined = choreography::subscribers(&event).into_iter().filter(|service| !WRITTEN_FOR.contains(service));
+        hops.extend(
+            joined.map(|service| Hop::parse(line(&format!("96 {service} handled {event}")).as_bytes()).unwrap()),
+        );
+    }
+    Flow::new(FLOW.parse().unwrap(), &hops)
+}
+
+/// The services in these samples.
+const WRITTEN_FOR: [&str; 3] = ["customer", "email", "loyalty"];
 
 /// A registration that went well.
 pub const ONBOARDED: &str = "

@@ -44,7 +44,7 @@ fn progress(flows: &[Flow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::sample::{COMPENSATED, ONBOARDED, flow},
+        super::sample::{COMPENSATED, ONBOARDED, joined_flow},
         *,
     };
 
@@ -63,8 +63,8 @@ mod tests {
     fn the_wait_is_over_as_soon_as_every_flow_is_at_its_end() {
         let dead = "30 loyalty dead customer_created handler_permanent 1\n9 customer published customer_created";
         for end in [ONBOARDED, COMPENSATED, dead] {
-            let mut later = [flow("5 customer recorded customer_created"), flow(end)].into_iter();
-            let look = || Ok((vec![flow(ONBOARDED), later.next().unwrap()], ()));
+            let mut later = [joined_flow("5 customer recorded customer_created"), joined_flow(end)].into_iter();
+            let look = || Ok((vec![joined_flow(ONBOARDED), later.next().unwrap()], ()));
             let (flows, ()) = until_final(Duration::from_mins(10), look).unwrap();
             assert!(flows.iter().all(Flow::is_final) && later.next().is_none());
         }
