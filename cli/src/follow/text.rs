@@ -151,7 +151,9 @@ mod tests {
         let retried =
             "27 loyalty parked customer_created database_error 1\n28 loyalty parked customer_created database_error 2";
         let text = render(&flow(&format!("{ONBOARDED}\n{retried}")), Paint::plain());
-        insta::assert_snapshot!(text);
+        // What it ends in is for others to test, and depends on who takes part.
+        let (tree, _) = text.trim_end().rsplit_once("\n\n").unwrap();
+        insta::assert_snapshot!(tree);
     }
 
     #[test]
