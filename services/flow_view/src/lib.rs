@@ -27,7 +27,7 @@ pub mod projector;
 pub mod retention;
 mod store;
 
-pub use config::FlowViewConfig;
+pub use config::{FlowViewConfig, OperationsUrls};
 
 /// Its name, its ports and its role.
 pub const SERVICE: ServiceInfo = contracts::services::FLOW_VIEW;

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context;
-use contracts::choreography;
 use metrics::scrape::Scrape;
 use reqwest::{Client, redirect::Policy};
 use serde::{Deserialize, Serialize};
@@ -87,10 +86,10 @@ pub struct Neighbours {
 impl Neighbours {
     /// Those that the choreography names.
     pub fn new(config: &FlowViewConfig) -> anyhow::Result<Self> {
-        let urls = choreography::services().into_iter().filter_map(|name| Some((name, config.ops_url(name)?.clone())));
+        let urls = config.operations.by_service().clone();
         // A redirect could lead a token elsewhere.
         let client = Client::builder().timeout(Duration::from_secs(8)).redirect(Policy::none()).build()?;
-        Ok(Self { client, urls: Arc::new(urls.collect()), seen: Arc::default() })
+        Ok(Self { client, urls: Arc::new(urls), seen: Arc::default() })
     }
 
     /// For requests to them.

@@ -6,7 +6,7 @@ use axum::{Router, body::Body};
 use contracts::choreography;
 use event::{Envelope, EventMeta, Recorded, TraceContext};
 use flow_view::{
-    FlowViewConfig,
+    FlowViewConfig, OperationsUrls,
     http::{View, api},
     inquiry::Inquiry,
     neighbours::Neighbours,
@@ -87,9 +87,7 @@ impl Stage {
         let url = || ops_url.parse().unwrap();
         let config = FlowViewConfig {
             customer_url: url(),
-            customer_ops_url: url(),
-            email_ops_url: url(),
-            loyalty_ops_url: url(),
+            operations: OperationsUrls::all_at(&ops_url.parse().unwrap()),
             mail_url: Some("http://127.0.0.1:8025/".parse().unwrap()),
             jaeger_url: None,
             flow_days: 90,
