@@ -134,9 +134,9 @@ struct Every {
     /// How many database connections each service opens at most.
     #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=200))]
     database_connections: u32,
-    /// How many batches of messages each service handles per second at most; no limit if not set.
+    /// How many messages each service handles per second at most; no limit if not set.
     #[arg(long, env, value_parser = clap::value_parser!(u64).range(1..))]
-    batches_per_second: Option<u64>,
+    messages_per_second: Option<u64>,
     /// For how many hours a message that fails is tried again before it is dead.
     #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
     parked_hours: u32,
@@ -183,7 +183,7 @@ impl Own {
             amqp_url: self.amqp_url.unwrap_or_default(),
             http_addr: self.http_addr,
             ops_addr: self.ops_addr,
-            batches_per_second: every.batches_per_second,
+            messages_per_second: every.messages_per_second,
             parked_hours: every.parked_hours,
             admin_token: every.admin_token,
             mute_catch_up: every.mute_catch_up,

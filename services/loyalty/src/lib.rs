@@ -5,6 +5,8 @@
 //! | `customer_created` ([`points::Join`]) | `status_points_added` |
 //! | `customer_deactivated` ([`points::Revoke`]) | `status_points_revoked` |
 
+use std::time::Duration;
+
 use contracts::{
     ServiceInfo,
     events::{
@@ -19,6 +21,7 @@ use sqlx::migrate::Migrator;
 pub mod account;
 mod http;
 pub mod points;
+mod slow;
 mod store;
 
 /// Its name, its ports and its role.
@@ -26,9 +29,15 @@ pub const SERVICE: ServiceInfo = contracts::services::LOYALTY;
 /// Its own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/loyalty");
 
+/// A handling is a few statements: one that takes longer waits for a lock.
+const SLOW: Duration = Duration::from_millis(500);
+
 /// What this service reacts to.
 pub fn handlers() -> Handlers {
-    Handlers::new().on::<CustomerCreated>(points::Join).on::<CustomerDeactivated>(points::Revoke)
+    Handlers::new()
+        .on::<CustomerCreated>(points::Join)
+        .on::<CustomerDeactivated>(points::Revoke)
+        .layer(slow::WarnAbove(SLOW))
 }
 
 /// The service on `database`.

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     failure::{Failure, HandlerError},
-    middleware::Faults,
+    middleware::{BatchLayer, HandlerLayer},
     unit_of_work::UnitOfWork,
 };
 
@@ -32,7 +32,8 @@ pub trait Observer: Send + Sync + 'static {
 #[derive(Clone, Default)]
 pub struct Handlers {
     by_type: HashMap<&'static str, (EventType, Arc<dyn AnyHandler>)>,
-    faults: Option<Faults>,
+    layers: Vec<Arc<dyn HandlerLayer>>,
+    batch_layers: Vec<BatchLayer>,
 }
 
 impl Handlers {
@@ -57,11 +58,23 @@ impl Handlers {
         self
     }
 
-    /// Around every handler from now on, whether the event comes from the queue, a history or `parked`. For drills.
+    /// Puts `layer` around every handling, outside of the layers before it.
     #[must_use]
-    pub fn with_faults(mut self, faults: Option<Faults>) -> Self {
-        self.faults = faults;
+    pub fn layer(mut self, layer: impl HandlerLayer) -> Self {
+        self.layers.push(Arc::new(layer));
         self
+    }
+
+    /// Puts `layer` around every batch, inside of the layers before it.
+    #[must_use]
+    pub fn batch_layer(mut self, layer: BatchLayer) -> Self {
+        self.batch_layers.push(layer);
+        self
+    }
+
+    /// The layers around batches, the outermost first.
+    pub fn batch_layers(&self) -> &[BatchLayer] {
+        &self.batch_layers
     }
 
     /// The event types that have a handler, in alphabetical order.
@@ -76,10 +89,7 @@ impl Handlers {
         let (_, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
         tx.answer(envelope.meta());
         let handling = handler.handle(tx, envelope);
-        match self.faults {
-            Some(faults) => faults.around(envelope.subject, handling).await,
-            None => handling.await,
-        }
+        self.layers.iter().fold(handling, |handling, layer| layer.around(envelope, handling)).await
     }
 
     /// Whether `envelope` is an event that a handler here could take, without handing it over.

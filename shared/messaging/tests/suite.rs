@@ -8,6 +8,7 @@ mod suite {
     mod health;
     mod history;
     mod inbox;
+    mod layers;
     mod lost_database;
     mod metrics;
     mod outbox;

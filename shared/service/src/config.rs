@@ -26,9 +26,9 @@ pub struct CommonConfig {
     /// Where the operations port listens: health, administration. Not for the public.
     #[arg(long, env)]
     pub ops_addr: SocketAddr,
-    /// How many batches of messages are handled per second at most; no limit if not set.
+    /// How many messages are handled per second at most; no limit if not set.
     #[arg(long, env, value_parser = clap::value_parser!(u64).range(1..))]
-    pub batches_per_second: Option<u64>,
+    pub messages_per_second: Option<u64>,
     /// For how many hours a message that fails is tried again before it is dead.
     #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
     pub parked_hours: u32,

@@ -165,9 +165,12 @@ fn start(
     if let Some(faults) = config.inject_faults {
         warn!(?faults, "faults are injected: handlings fail or take longer on purpose");
     }
-    let handlers = service.handlers.with_faults(config.inject_faults);
+    let handlers = match config.inject_faults {
+        Some(faults) => service.handlers.layer(faults),
+        None => service.handlers,
+    };
     let (publishes, reacts_to) = (service.publishes.to_vec(), handlers.event_types());
-    let limits = Limits { rate: config.batches_per_second, ..Limits::default() };
+    let limits = Limits { messages_per_second: config.messages_per_second, ..Limits::default() };
     let admin = Admin {
         database: database.clone(),
         handlers,

@@ -2,10 +2,12 @@
 
 use std::{str::FromStr, time::Duration};
 
-use futures_util::future::BoxFuture;
+use event::Envelope;
+use futures_util::{FutureExt, future::BoxFuture};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::HandlerLayer;
 use crate::failure::{Failure, HandlerError};
 
 /// What happens to the handlings of a service, from `fail=0.2,delay=50ms,always=0.05`.
@@ -48,13 +50,21 @@ impl Faults {
         let last = subject.as_bytes()[15];
         f64::from(last) < self.always * 256.0
     }
+}
 
-    /// Waits, handles, and fails if this handling is one that fails. Only then, so that there is something to roll back.
-    pub(crate) async fn around(
-        self,
-        subject: Uuid,
-        handling: BoxFuture<'_, Result<(), Failure>>,
-    ) -> Result<(), Failure> {
+/// Waits, handles, and fails if this handling is one that fails. Only then, so that there is something to roll back.
+impl HandlerLayer for Faults {
+    fn around<'a>(
+        &'a self,
+        event: &'a Envelope,
+        handling: BoxFuture<'a, Result<(), Failure>>,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        self.inject(event.subject, handling).boxed()
+    }
+}
+
+impl Faults {
+    async fn inject(self, subject: Uuid, handling: BoxFuture<'_, Result<(), Failure>>) -> Result<(), Failure> {
         tokio::time::sleep(self.delay).await;
         handling.await?;
         if self.always_fails(subject) || fastrand::f64() < self.fail {
@@ -139,10 +149,10 @@ mod tests {
             Ok(())
         };
         let faults = Faults { fail: 1.0, ..Faults::default() };
-        let failed = faults.around(Uuid::max(), work.boxed()).await;
+        let failed = faults.inject(Uuid::max(), work.boxed()).await;
         assert!(worked, "there is nothing to roll back");
         assert!(failed.is_err_and(|failure| !failure.is_permanent()));
-        let good = Faults::default().around(Uuid::nil(), async { Ok(()) }.boxed()).await;
+        let good = Faults::default().inject(Uuid::nil(), async { Ok(()) }.boxed()).await;
         assert!(good.is_ok());
     }
 }

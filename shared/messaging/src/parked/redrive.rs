@@ -32,8 +32,9 @@ pub struct Redriver {
 impl Redriver {
     /// Hands parked messages to `handlers` until they are done, or have been here for `time_limit`: then they are dead.
     pub fn new(database: Database, handlers: Handlers, limits: &middleware::Limits, time_limit: Duration) -> Self {
+        let layers = handlers.batch_layers().to_vec();
         let attempt = Attempt { database: database.clone(), handlers };
-        Self { database, stack: middleware::stack(attempt.service(), limits), time_limit }
+        Self { database, stack: middleware::stack(attempt.service(), limits, &layers), time_limit }
     }
 
     /// Re-drives until `shutdown`; an attempt that has begun is finished.

@@ -33,8 +33,9 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// A dispatcher to `handlers`, through the default middleware.
     pub fn new(database: Database, handlers: Handlers, settings: &RouterSettings) -> Self {
+        let layers = handlers.batch_layers().to_vec();
         let inbox = Inbox::new(database.clone(), handlers);
-        let stack = middleware::stack(inbox.service(), &settings.limits);
+        let stack = middleware::stack(inbox.service(), &settings.limits, &layers);
         Self { database, stack, max_batch: settings.max_batch, size: settings.max_batch }
     }
 
