@@ -11,7 +11,7 @@ use contracts::CustomerId;
 use jiff::Timestamp;
 use messaging::database::Database;
 use serde::{Deserialize, Serialize};
-use service::problem::{Problem, fields::Fields};
+use service::problem::{Problem, fields::FieldParser};
 use tracing::{Instrument, Span};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
@@ -120,7 +120,7 @@ impl From<&Customer> for CustomerView {
 async fn post_customer(
     State(database): State<Database>,
     headers: HeaderMap,
-    fields: Fields,
+    fields: FieldParser,
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let registration = Registration::parse(fields)?;

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use contracts::{CustomerId, Personal, events::customer::CustomerCreated};
 use messaging::database::Database;
-use service::problem::{Problem, fields::Fields};
+use service::problem::{Problem, fields::FieldParser};
 use uuid::Uuid;
 
 use crate::{
@@ -20,7 +20,7 @@ pub struct Registration {
 
 impl Registration {
     /// Parses a request body, or names every bad field.
-    pub fn parse(mut fields: Fields) -> Result<Self, Problem> {
+    pub fn parse(mut fields: FieldParser) -> Result<Self, Problem> {
         let email = fields.text("email", EmailAddress::parse);
         let name = fields.text("name", CustomerName::parse);
         fields.finish()?;

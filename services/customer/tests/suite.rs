@@ -22,7 +22,7 @@ use messaging::{
     bus::memory::MemoryBus,
     database::Database,
     handler::Handlers,
-    testing::{self, Actor, settle},
+    testing::{self, TestService, settle},
 };
 use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
@@ -33,9 +33,9 @@ use uuid::Uuid;
 struct Stage {
     database: Database,
     http: Router,
-    customer: Actor,
-    email: Actor,
-    loyalty: Actor,
+    customer: TestService,
+    email: TestService,
+    loyalty: TestService,
 }
 
 impl Stage {
@@ -43,11 +43,12 @@ impl Stage {
         let bus = MemoryBus::new();
         let none = Migrator::with_migrations(Vec::new());
         let (email, loyalty) = (testing::database("email", &none).await, testing::database("loyalty", &none).await);
-        let email = Actor::start(&email, &bus, events::email::ALL, Handlers::new(), testing::settings()).await;
-        let loyalty = Actor::start(&loyalty, &bus, events::loyalty::ALL, Handlers::new(), testing::settings()).await;
+        let email = TestService::start(&email, &bus, events::email::ALL, Handlers::new(), testing::settings()).await;
+        let loyalty =
+            TestService::start(&loyalty, &bus, events::loyalty::ALL, Handlers::new(), testing::settings()).await;
         let database = testing::database(customer::SERVICE.name, &customer::MIGRATIONS).await;
         let (handlers, publishes) = (customer::handlers(), events::customer::ALL);
-        let service = Actor::start(&database, &bus, publishes, handlers, testing::settings()).await;
+        let service = TestService::start(&database, &bus, publishes, handlers, testing::settings()).await;
         let http = customer::service(&database).http;
         service.until_live().await;
         Self { database, http, customer: service, email, loyalty }

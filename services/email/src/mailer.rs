@@ -12,7 +12,7 @@ pub mod smtp;
 pub mod verdict;
 
 use smtp::Smtp;
-pub use verdict::Verdict;
+pub use verdict::DeliveryResult;
 
 /// Where mails go.
 pub enum Mailer {
@@ -24,7 +24,7 @@ pub enum Mailer {
 
 impl Mailer {
     /// Delivers `mail`, within less than the 10 s of a shutdown.
-    pub async fn deliver(&mut self, mail: &Message) -> Verdict {
+    pub async fn deliver(&mut self, mail: &Message) -> DeliveryResult {
         match self {
             Self::Smtp(smtp) => smtp.deliver(mail).await,
             Self::Scripted(script) => script.deliver(mail).await,
@@ -35,14 +35,14 @@ impl Mailer {
 /// What a test's mail server will say, and what it was given. Copies share both.
 #[derive(Clone, Default)]
 pub struct Script {
-    verdicts: Arc<Mutex<VecDeque<Verdict>>>,
+    verdicts: Arc<Mutex<VecDeque<DeliveryResult>>>,
     given: Arc<Mutex<Vec<String>>>,
     meanwhile: Arc<Mutex<Option<BoxFuture<'static, ()>>>>,
 }
 
 impl Script {
     /// Says `verdicts` one after another.
-    pub fn new(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+    pub fn new(verdicts: impl IntoIterator<Item = DeliveryResult>) -> Self {
         Self { verdicts: Arc::new(Mutex::new(verdicts.into_iter().collect())), ..Self::default() }
     }
 
@@ -56,13 +56,13 @@ impl Script {
         self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn deliver(&self, mail: &Message) -> Verdict {
+    async fn deliver(&self, mail: &Message) -> DeliveryResult {
         let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(meanwhile) = meanwhile {
             meanwhile.await;
         }
         let text = String::from_utf8_lossy(&mail.formatted()).into_owned();
         self.given.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Verdict::Accepted)
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(DeliveryResult::Accepted)
     }
 }

@@ -1,7 +1,7 @@
 //! What this service counts besides what all do: mails.
 
 use messaging::database::Database;
-use metrics::{By, Counter};
+use metrics::{Counter, Labeled};
 
 use crate::store;
 
@@ -11,7 +11,7 @@ pub struct MailMetrics {
     pub(crate) sent: Counter,
     pub(crate) refused: Counter,
     pub(crate) expired: Counter,
-    pub(crate) retried: By<Counter>,
+    pub(crate) retried: Labeled<Counter>,
 }
 
 impl MailMetrics {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 
 use crate::{
-    mailer::{Mailer, Verdict, verdict::delay},
+    mailer::{DeliveryResult, Mailer, verdict::delay},
     metrics::MailMetrics,
     store::{self, Leased},
     templates,
@@ -77,13 +77,15 @@ impl Sender {
         let verdict = match templates::welcome(mail, &self.from) {
             Ok(message) => self.mailer.deliver(&message).await,
             // Our rules for addresses are stricter than SMTP's: an address that can't be written down is no address.
-            Err(error) => Verdict::Refused(error.to_string()),
+            Err(error) => DeliveryResult::Refused(error.to_string()),
         };
         Span::current().record("mail.verdict", name(&verdict));
         match &verdict {
-            Verdict::Accepted => self.sent(mail).await,
-            Verdict::Refused(reply) => self.give_up(mail, FailureReason::Refused, Some(reply)).await,
-            Verdict::Later(reply) | Verdict::OperatorsProblem(reply) => self.postpone(mail, &verdict, reply).await,
+            DeliveryResult::Accepted => self.sent(mail).await,
+            DeliveryResult::Refused(reply) => self.give_up(mail, FailureReason::Refused, Some(reply)).await,
+            DeliveryResult::Later(reply) | DeliveryResult::Misconfigured(reply) => {
+                self.postpone(mail, &verdict, reply).await
+            }
         }
     }
 
@@ -119,17 +121,17 @@ impl Sender {
     /// What is published answers the event that the mail answers.
     async fn answer(&self, mail: &Leased) -> Result<UnitOfWork, sqlx::Error> {
         let mut tx = self.database.begin().await?;
-        tx.answer(mail.cause.clone());
+        tx.caused_by(mail.cause.clone());
         Ok(tx)
     }
 
-    async fn postpone(&self, mail: &Leased, verdict: &Verdict, reply: &str) -> Result<(), sqlx::Error> {
+    async fn postpone(&self, mail: &Leased, verdict: &DeliveryResult, reply: &str) -> Result<(), sqlx::Error> {
         let delay = delay(verdict, mail.attempt);
         let next = self.database.clock.now() + delay;
         store::postpone(&self.database, mail, next, reply).await?;
         self.metrics.retried.of([name(verdict)]).inc();
         let (attempt, seconds) = (mail.attempt, delay.as_secs_f64());
-        if let Verdict::OperatorsProblem(_) = verdict {
+        if let DeliveryResult::Misconfigured(_) = verdict {
             warn!(attempt, next_in_seconds = seconds, "the mail server refuses our mail for a reason of ours");
         } else {
             info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again");
@@ -143,12 +145,12 @@ fn publish<E: ::event::Event>(tx: &mut UnitOfWork, event: &E) -> Result<(), sqlx
     tx.publish(event).map(drop).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-fn name(verdict: &Verdict) -> &'static str {
+fn name(verdict: &DeliveryResult) -> &'static str {
     match verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::Refused(_) => "refused",
-        Verdict::Later(_) => "later",
-        Verdict::OperatorsProblem(_) => "operators_problem",
+        DeliveryResult::Accepted => "accepted",
+        DeliveryResult::Refused(_) => "refused",
+        DeliveryResult::Later(_) => "later",
+        DeliveryResult::Misconfigured(_) => "operators_problem",
     }
 }
 

@@ -39,7 +39,7 @@ impl Handler<CustomerCreated> for Queue {
             cause,
         };
         store::queue(tx.sql(), &mail, event).await?;
-        tx.made(mail.id);
+        tx.record_local_id(mail.id);
         tx.wake_on_commit(&self.queued);
         Ok(())
     }

@@ -13,7 +13,7 @@ use contracts::{
 };
 use email::{
     EmailConfig,
-    mailer::{Mailer, Script, Verdict},
+    mailer::{DeliveryResult, Mailer, Script},
     metrics::MailMetrics,
     sender::Sender,
 };
@@ -25,8 +25,8 @@ use messaging::{
     handler::Handlers,
     health::Health,
     history::replay::Plan,
-    metrics::sampler::Sampler,
-    testing::{self, Actor, settle},
+    metrics::collector::Collector,
+    testing::{self, TestService, settle},
 };
 use metrics::scrape::Scrape;
 use sqlx::migrate::Migrator;
@@ -37,8 +37,8 @@ use uuid::Uuid;
 struct Stage {
     bus: MemoryBus,
     database: Database,
-    customer: Actor,
-    email: Actor,
+    customer: TestService,
+    email: TestService,
     config: EmailConfig,
 }
 
@@ -46,12 +46,13 @@ impl Stage {
     async fn new() -> Self {
         let bus = MemoryBus::new();
         let customer = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
-        let customer = Actor::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
+        let customer =
+            TestService::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
         let database = testing::database(email::SERVICE.name, &email::MIGRATIONS).await;
         let mail_from = "Pas de Trois <welcome@pasdetrois.example>".parse().unwrap();
         let config = EmailConfig { smtp_url: "smtp://127.0.0.1:1".into(), mail_from };
         let handlers = email::handlers(&config, &Arc::<Notify>::default());
-        let email = Actor::start(&database, &bus, events::email::ALL, handlers, testing::settings()).await;
+        let email = TestService::start(&database, &bus, events::email::ALL, handlers, testing::settings()).await;
         email.until_live().await;
         Self { bus, database, customer, email, config }
     }
@@ -126,7 +127,7 @@ async fn a_mail_that_the_server_takes_is_sent_once_and_said_so_once() {
 async fn a_refused_address_is_said_to_have_failed() {
     let mut stage = Stage::new().await;
     let cause = stage.created(customer()).await;
-    let script = Script::new([Verdict::Refused("550 5.1.1 ada@example.com?".into())]);
+    let script = Script::new([DeliveryResult::Refused("550 5.1.1 ada@example.com?".into())]);
     assert!(stage.sender(&script).send_one().await.unwrap());
     assert_eq!(stage.mails().await, [("refused".to_owned(), 1)]);
     assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("refused".to_owned()), cause)]);
@@ -136,7 +137,8 @@ async fn a_refused_address_is_said_to_have_failed() {
 async fn what_is_no_verdict_on_the_address_is_kept_and_tried_again_later() {
     let mut stage = Stage::new().await;
     stage.created(customer()).await;
-    let verdicts = [Verdict::Later("451".into()), Verdict::OperatorsProblem("535 5.7.8 bad password".into())];
+    let verdicts =
+        [DeliveryResult::Later("451".into()), DeliveryResult::Misconfigured("535 5.7.8 bad password".into())];
     let script = Script::new(verdicts);
     let mut sender = stage.sender(&script);
     assert!(sender.send_one().await.unwrap());
@@ -190,17 +192,17 @@ async fn what_became_of_mails_is_counted_and_what_is_queued_is_sampled() {
         stage.created(customer()).await;
     }
     let verdicts = [
-        Verdict::Refused("550 5.1.1".into()),
-        Verdict::Later("451".into()),
-        Verdict::OperatorsProblem("535".into()),
-        Verdict::Accepted,
+        DeliveryResult::Refused("550 5.1.1".into()),
+        DeliveryResult::Later("451".into()),
+        DeliveryResult::Misconfigured("535".into()),
+        DeliveryResult::Accepted,
     ];
     let mut sender = stage.sender(&Script::new(verdicts));
     for _ in 0..4 {
         assert!(sender.send_one().await.unwrap());
     }
     stage.database.clock.advance(SignedDuration::from_hours(1));
-    Sampler::new(stage.database.clone(), Health::default()).sample().await;
+    Collector::new(stage.database.clone(), Health::default()).collect_all().await;
     for (name, value) in [
         ("mail_sent_total", 1.0),
         ("mail_refused_total", 1.0),

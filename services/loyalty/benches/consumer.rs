@@ -13,7 +13,7 @@ use messaging::{
     bus::rabbitmq::RabbitMq,
     handler::Handlers,
     message::MAX_BATCH,
-    testing::{self, Actor},
+    testing::{self, TestService},
 };
 use secrecy::SecretString;
 use sqlx::migrate::Migrator;
@@ -26,7 +26,7 @@ const EVENTS: i64 = 6000;
 async fn main() {
     let bus = RabbitMq::new(SecretString::from(std::env::var("TEST_AMQP_URL").unwrap()), 30).unwrap();
     let owner = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
-    let mut owner = Actor::start(&owner, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
+    let mut owner = TestService::start(&owner, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
     for _ in 0..EVENTS / 100 {
         let mut tx = owner.database.begin().await.unwrap();
         for _ in 0..100 {
@@ -68,7 +68,7 @@ async fn consume(bus: &RabbitMq, max_batch: usize) -> f64 {
     let booked = || async {
         sqlx::query_scalar::<_, i64>("SELECT count(*) FROM ledger").fetch_one(&database.pool).await.unwrap()
     };
-    let actor = Actor::start(&database, bus, events::loyalty::ALL, loyalty::handlers(), settings).await;
+    let actor = TestService::start(&database, bus, events::loyalty::ALL, loyalty::handlers(), settings).await;
     while booked().await == 0 {
         tokio::task::yield_now().await;
     }

@@ -13,24 +13,25 @@ use event::Event;
 use messaging::{
     bus::memory::MemoryBus,
     handler::Handlers,
-    testing::{self, Actor, settle},
+    testing::{self, TestService, settle},
 };
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
 struct Stage {
-    customer: Actor,
-    loyalty: Actor,
+    customer: TestService,
+    loyalty: TestService,
 }
 
 impl Stage {
     async fn new() -> Self {
         let bus = MemoryBus::new();
         let customer = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
-        let customer = Actor::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
+        let customer =
+            TestService::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
         let database = testing::database(loyalty::SERVICE.name, &loyalty::MIGRATIONS).await;
         let (handlers, publishes) = (loyalty::handlers(), events::loyalty::ALL);
-        let loyalty = Actor::start(&database, &bus, publishes, handlers, testing::settings()).await;
+        let loyalty = TestService::start(&database, &bus, publishes, handlers, testing::settings()).await;
         loyalty.until_live().await;
         Self { customer, loyalty }
     }

@@ -85,7 +85,7 @@ mod sequence {
 
 /// What an outbox row knows; [`Envelope::new`] adds what the specification wants.
 #[derive(Debug)]
-pub struct Recorded {
+pub struct OutboxRecord {
     /// Who the event is.
     pub meta: EventMeta,
     /// The schema's version.
@@ -100,8 +100,8 @@ pub struct Recorded {
 
 impl Envelope {
     /// The envelope of an event that `service` publishes within the trace `trace`.
-    pub fn new(service: &str, event: Recorded, trace: TraceContext) -> Self {
-        let Recorded { meta, version, time, sequence, data } = event;
+    pub fn new(service: &str, event: OutboxRecord, trace: TraceContext) -> Self {
+        let OutboxRecord { meta, version, time, sequence, data } = event;
         Self {
             specversion: SpecVersion::V1,
             id: meta.id,

@@ -8,6 +8,6 @@ mod envelope;
 mod event;
 mod trace_context;
 
-pub use envelope::{CONTENT_TYPE, Envelope, EventMeta, MAX_SIZE, Recorded};
+pub use envelope::{CONTENT_TYPE, Envelope, EventMeta, MAX_SIZE, OutboxRecord};
 pub use event::{Event, EventType, derived_id};
 pub use trace_context::{TraceContext, trace_id};

@@ -91,7 +91,7 @@ pub struct Delivery {
     /// Its position in a history; `None` in a queue.
     pub offset: Option<i64>,
     /// Why the broker gave it up, if it did.
-    pub given_up: Option<String>,
+    pub dead_letter_reason: Option<String>,
     /// The payload.
     pub body: Vec<u8>,
     /// How it is settled: what [`Delivery::ack`] does.
@@ -124,14 +124,14 @@ pub trait Bus: Send + Sync {
     /// The receiving half of a service.
     fn subscriber(&self, topology: &Topology) -> Box<dyn Subscriber>;
     /// When a history of this bus counts as read.
-    fn settling(&self) -> Settling {
-        Settling::default()
+    fn settling(&self) -> CatchUpPolicy {
+        CatchUpPolicy::default()
     }
 }
 
 /// When a history counts as read to its end.
 #[derive(Clone, Copy, Debug)]
-pub struct Settling {
+pub struct CatchUpPolicy {
     /// An event recorded this long after the queue was bound is in the queue as well, whatever the clocks say.
     pub grace: Duration,
     /// Nothing new for this long after the grace: the stream has no more.
@@ -140,7 +140,7 @@ pub struct Settling {
     pub every: Duration,
 }
 
-impl Default for Settling {
+impl Default for CatchUpPolicy {
     fn default() -> Self {
         Self { grace: Duration::from_secs(10), idle: Duration::from_secs(1), every: Duration::from_mins(1) }
     }

@@ -87,7 +87,7 @@ impl Handlers {
     /// Hands `envelope` to the handler of its type.
     pub async fn handle(&self, tx: &mut UnitOfWork, envelope: &Envelope) -> Result<(), Failure> {
         let (_, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
-        tx.answer(envelope.meta());
+        tx.caused_by(envelope.meta());
         let handling = handler.handle(tx, envelope);
         self.layers.iter().fold(handling, |handling, layer| layer.around(envelope, handling)).await
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::database::Database;
 
-pub(crate) mod reading;
+pub(crate) mod reader;
 pub mod replay;
 
 /// How far a history has been read; written in the transaction of the batch that it belongs to.

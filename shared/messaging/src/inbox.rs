@@ -13,16 +13,15 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    failpoint::{Failpoint, hit},
     failure::Failure,
     handler::Handlers,
     history,
     log::log_hop,
-    message::{Batch, Incoming, Outcome, row_id},
+    message::{Batch, Outcome, ReceivedMessage, row_id},
     middleware::BatchService,
-    parked,
+    parked, poison,
     processing::{handle_in_span, say_handled},
-    step::{Step, reached},
-    suspects,
     unit_of_work::UnitOfWork,
 };
 
@@ -49,10 +48,10 @@ impl Inbox {
     async fn handle(self, batch: Batch) -> Result<Vec<Outcome>, Failure> {
         let begun = Instant::now();
         let mut tx = self.database.begin().await?;
-        let mut new = self.take_charge(&mut tx, &batch.messages).await?;
-        reached(Step::Inserted).await;
+        let mut new = self.claim(&mut tx, &batch.messages).await?;
+        hit(Failpoint::Inserted).await;
         // In a later statement than the INSERT, which may have waited for another replica that parked a message just now.
-        let held = parked::held_keys(tx.sql(), &batch.messages).await?;
+        let held = parked::blocked_keys(tx.sql(), &batch.messages).await?;
         let mut outcomes = Vec::with_capacity(batch.messages.len());
         for message in &batch.messages {
             let outcome = if new.remove(&message.id) {
@@ -64,14 +63,14 @@ impl Inbox {
         }
         self.finish(&mut tx, &batch, &outcomes).await?;
         tx.commit().await?;
-        reached(Step::Committed).await;
+        hit(Failpoint::Committed).await;
         self.database.metrics.inbox.committed(batch.messages.len(), begun.elapsed());
         self.say(&batch.messages, &outcomes);
         Ok(outcomes)
     }
 
     /// Writes the inbox rows and gives the ids that were not there yet.
-    async fn take_charge(&self, tx: &mut UnitOfWork, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    async fn claim(&self, tx: &mut UnitOfWork, messages: &[ReceivedMessage]) -> Result<HashSet<Uuid>, sqlx::Error> {
         let now = jiff_sqlx::Timestamp::from(tx.now());
         let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
         let rows: Vec<_> = ids.iter().map(|id| row_id(*id, self.database.service)).collect();
@@ -95,25 +94,25 @@ impl Inbox {
     async fn handle_new(
         &self,
         tx: &mut UnitOfWork,
-        message: &Incoming,
+        message: &ReceivedMessage,
         held: &HashSet<Uuid>,
     ) -> Result<Outcome, Failure> {
         let envelope = message.decoded()?;
         if held.contains(&envelope.subject) {
-            parked::put_behind(tx, message, envelope).await?;
-            return Ok(Outcome::Behind);
+            parked::park_behind(tx, message, envelope).await?;
+            return Ok(Outcome::Blocked);
         }
         handle_in_span(&self.handlers, tx, message, envelope, self.database.service).await
     }
 
     async fn finish(&self, tx: &mut UnitOfWork, batch: &Batch, outcomes: &[Outcome]) -> Result<(), sqlx::Error> {
-        let put_behind: Vec<_> = ids_where(batch, |(_, outcome)| **outcome == Outcome::Behind, outcomes);
-        if !put_behind.is_empty() {
-            query!("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)", &put_behind).execute(tx.sql()).await?;
+        let blocked: Vec<_> = ids_where(batch, |(_, outcome)| **outcome == Outcome::Blocked, outcomes);
+        if !blocked.is_empty() {
+            query!("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)", &blocked).execute(tx.sql()).await?;
         }
         let suspects: Vec<_> = ids_where(batch, |(message, _)| message.redelivered, outcomes);
         if !suspects.is_empty() {
-            suspects::clear(tx.sql(), &suspects).await?;
+            poison::clear(tx.sql(), &suspects).await?;
         }
         if let Some(cursor) = &batch.cursor {
             history::advance(tx.sql(), cursor).await?;
@@ -122,7 +121,7 @@ impl Inbox {
     }
 
     /// Only after the commit: what was rolled back must be neither in the log nor counted.
-    fn say(&self, messages: &[Incoming], outcomes: &[Outcome]) {
+    fn say(&self, messages: &[ReceivedMessage], outcomes: &[Outcome]) {
         for (message, outcome) in messages.iter().zip(outcomes) {
             let Some(meta) = message.meta() else { continue };
             message.span.in_scope(|| match outcome {
@@ -131,13 +130,13 @@ impl Inbox {
                     self.database.metrics.inbox.already_handled(&meta);
                     log_hop("event already handled", &meta, row_id(message.id, self.database.service));
                 }
-                Outcome::Behind => parked::log_behind(&meta),
+                Outcome::Blocked => parked::log_behind(&meta),
             });
         }
     }
 }
 
-fn ids_where(batch: &Batch, wanted: impl Fn(&(&Incoming, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {
+fn ids_where(batch: &Batch, wanted: impl Fn(&(&ReceivedMessage, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {
     batch.messages.iter().zip(outcomes).filter(wanted).map(|(message, _)| message.id).collect()
 }
 

@@ -22,7 +22,7 @@
 //! # An order, from one service to another
 //!
 //! ```
-//! use messaging::{prelude::*, testing::{self, Actor}};
+//! use messaging::{prelude::*, testing::{self, TestService}};
 //! use serde::{Deserialize, Serialize};
 //! use sqlx::migrate::Migrator;
 //! use uuid::Uuid;
@@ -57,8 +57,8 @@
 //! // Each has a relay and a router on the bus; in production that is RabbitMQ.
 //! let (bus, handlers) = (MemoryBus::new(), Handlers::new().on::<OrderPlaced>(PlanParcel));
 //! let publishes = [EventType::of::<OrderPlaced>()];
-//! let mut orders = Actor::start(&orders, &bus, &publishes, Handlers::new(), testing::settings()).await;
-//! let mut shipping = Actor::start(&shipping, &bus, &[], handlers, testing::settings()).await;
+//! let mut orders = TestService::start(&orders, &bus, &publishes, Handlers::new(), testing::settings()).await;
+//! let mut shipping = TestService::start(&shipping, &bus, &[], handlers, testing::settings()).await;
 //! shipping.until_live().await;
 //!
 //! // The order's own row would be written here by `tx.sql()`: it and the event commit together, or neither does.
@@ -86,6 +86,7 @@ pub mod audit;
 pub mod bus;
 pub mod clock;
 pub mod database;
+pub mod failpoint;
 pub mod failure;
 pub mod handler;
 pub mod health;
@@ -97,12 +98,11 @@ pub mod metrics;
 pub mod middleware;
 pub mod outbox;
 pub mod parked;
+pub mod poison;
 pub mod prelude;
 mod processing;
 pub mod retention;
 pub mod router;
-pub mod step;
-pub mod suspects;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod unit_of_work;

@@ -11,7 +11,7 @@ use crate::{bus::Delivery, failure::Failure, history::Cursor};
 
 /// A message on its way through the layers. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct ReceivedMessage {
     /// The event's id; for what is no event, one made of its message id, or else of its body.
     pub id: Uuid,
     /// The exchange that it came through.
@@ -27,7 +27,7 @@ pub struct Incoming {
     envelope: Arc<Result<Envelope, String>>,
 }
 
-impl Incoming {
+impl ReceivedMessage {
     /// Decodes `delivery`, whose payload is `body`.
     pub fn new(delivery: &Delivery, body: Vec<u8>) -> Self {
         let envelope = decode(&delivery.exchange, &body);
@@ -92,14 +92,14 @@ pub const MAX_BATCH: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// At least one.
-    pub messages: Vec<Incoming>,
+    pub messages: Vec<ReceivedMessage>,
     /// Where the history is after them, if they came from one.
     pub cursor: Option<Cursor>,
 }
 
 impl Batch {
     /// A message alone.
-    pub fn one(message: Incoming) -> Self {
+    pub fn one(message: ReceivedMessage) -> Self {
         Self { messages: vec![message], cursor: None }
     }
 }
@@ -117,7 +117,7 @@ pub enum Outcome {
     /// The service has had it before.
     AlreadyHandled,
     /// Its subject has an earlier message that waits or is dead: it waits behind.
-    Behind,
+    Blocked,
 }
 
 /// An inbox row's own id: differs between the services that handle one event.

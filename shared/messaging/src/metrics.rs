@@ -4,8 +4,8 @@ use event::EventType;
 use metrics::{Gauge, Registry, register_process};
 use sqlx::PgPool;
 
+pub mod collector;
 mod instruments;
-pub mod sampler;
 
 use instruments::KnownTypes;
 pub use instruments::{Broker, Connection, Flow, Inbox, Outbox, Parked};

@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    failpoint::{Failpoint, hit},
     failure::Failure,
-    message::{Incoming, row_id},
+    message::{ReceivedMessage, row_id},
     parked::state::State,
-    step::{Step, reached},
-    suspects,
+    poison,
     unit_of_work::UnitOfWork,
 };
 
@@ -38,7 +38,10 @@ pub(crate) fn delay(tries: i32) -> Duration {
 }
 
 /// The subjects among `messages` for which something waits or is dead.
-pub(crate) async fn held_keys(sql: &mut PgConnection, messages: &[Incoming]) -> Result<HashSet<Uuid>, sqlx::Error> {
+pub(crate) async fn blocked_keys(
+    sql: &mut PgConnection,
+    messages: &[ReceivedMessage],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
     let keys: Vec<_> = messages.iter().filter_map(|message| Some(message.decoded().ok()?.subject)).collect();
     let held = query_scalar!(
         r#"SELECT DISTINCT key AS "key!" FROM parked WHERE key = ANY($1) AND state IN ('waiting', 'behind', 'dead')"#,
@@ -50,9 +53,9 @@ pub(crate) async fn held_keys(sql: &mut PgConnection, messages: &[Incoming]) -> 
 }
 
 /// Puts `message` behind an earlier one of its subject, in the inbox's transaction.
-pub(crate) async fn put_behind(
+pub(crate) async fn park_behind(
     tx: &mut UnitOfWork,
-    message: &Incoming,
+    message: &ReceivedMessage,
     envelope: &Envelope,
 ) -> Result<(), sqlx::Error> {
     let row = Row {
@@ -75,7 +78,7 @@ struct Row {
     next_attempt_at: Option<jiff::Timestamp>,
 }
 
-async fn insert(tx: &mut UnitOfWork, message: &Incoming, row: Row) -> Result<(), sqlx::Error> {
+async fn insert(tx: &mut UnitOfWork, message: &ReceivedMessage, row: Row) -> Result<(), sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
     query!(
         "INSERT INTO parked (event_id, event_type, key, state, body, muted, reason, error, attempts, tries, parked_at,
@@ -100,10 +103,10 @@ async fn insert(tx: &mut UnitOfWork, message: &Incoming, row: Row) -> Result<(),
 
 /// Takes charge of a message that failed alone: it waits, or is dead if no attempt can help. If somebody has handled it
 /// meanwhile, nothing happens.
-pub async fn park(database: &Database, message: &Incoming, failure: &Failure) -> Result<(), sqlx::Error> {
+pub async fn park(database: &Database, message: &ReceivedMessage, failure: &Failure) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
-    if !take_charge(&mut tx, database.service, message).await? {
-        suspects::clear(tx.sql(), &[message.id]).await?;
+    if !claim(&mut tx, database.service, message).await? {
+        poison::clear(tx.sql(), &[message.id]).await?;
         return tx.commit().await;
     }
     // No key if the envelope is unreadable. An envelope that is fine with data that is not still names its subject.
@@ -119,10 +122,10 @@ pub async fn park(database: &Database, message: &Incoming, failure: &Failure) ->
     };
     insert(&mut tx, message, row).await?;
     note_attempt(&mut tx, message.id, 1, failure).await?;
-    suspects::clear(tx.sql(), &[message.id]).await?;
-    reached(Step::Parked).await;
+    poison::clear(tx.sql(), &[message.id]).await?;
+    hit(Failpoint::Parked).await;
     tx.commit().await?;
-    reached(Step::Committed).await;
+    hit(Failpoint::Committed).await;
     message.span.in_scope(|| log(dead, message, failure.class(), 1));
     database.wake_ups.redriver.notify_one();
     Ok(())
@@ -145,7 +148,7 @@ async fn note_attempt(tx: &mut UnitOfWork, id: Uuid, number: i32, failure: &Fail
 }
 
 /// The inbox row of a parked message, without `done_at`; `false` if there was one.
-async fn take_charge(tx: &mut UnitOfWork, service: &str, message: &Incoming) -> Result<bool, sqlx::Error> {
+async fn claim(tx: &mut UnitOfWork, service: &str, message: &ReceivedMessage) -> Result<bool, sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
     let inserted = query!(
         "INSERT INTO inbox (event_id, id, event_type, received_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -170,7 +173,7 @@ fn describe(failure: &Failure) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-fn log(dead: bool, message: &Incoming, reason: &'static str, attempts: i32) {
+fn log(dead: bool, message: &ReceivedMessage, reason: &'static str, attempts: i32) {
     match message.meta() {
         Some(meta) if dead => log_dead(&meta, reason, attempts),
         Some(meta) => log_parked(&meta, reason, attempts),

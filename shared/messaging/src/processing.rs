@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    failpoint::{Failpoint, hit},
     failure::Failure,
     handler::Handlers,
     log::log_hop,
-    message::{Incoming, Outcome, row_id},
-    step::{Step, reached},
+    message::{Outcome, ReceivedMessage, row_id},
     unit_of_work::UnitOfWork,
 };
 
@@ -26,7 +26,7 @@ pub(crate) fn say_handled(database: &Database, meta: &EventMeta, local: Uuid, to
 pub(crate) async fn handle_in_span(
     handlers: &Handlers,
     tx: &mut UnitOfWork,
-    message: &Incoming,
+    message: &ReceivedMessage,
     envelope: &Envelope,
     service: &str,
 ) -> Result<Outcome, Failure> {
@@ -34,6 +34,6 @@ pub(crate) async fn handle_in_span(
     tx.mute(message.muted);
     handlers.handle(tx, envelope).instrument(message.span.clone()).await?;
     let took = begun.elapsed();
-    reached(Step::Handled).await;
-    Ok(Outcome::Handled { local: tx.made_first().unwrap_or_else(|| row_id(message.id, service)), took })
+    hit(Failpoint::Handled).await;
+    Ok(Outcome::Handled { local: tx.local_id().unwrap_or_else(|| row_id(message.id, service)), took })
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
-    bus::{BusError, Settling, Subscriber, Topology},
+    bus::{BusError, CatchUpPolicy, Subscriber, Topology},
     database::Database,
     handler::Handlers,
     health::{Condition, Health},
@@ -32,14 +32,19 @@ pub struct RouterSettings {
     /// The limits of the middleware.
     pub limits: Limits,
     /// When a history counts as read.
-    pub settling: Settling,
+    pub settling: CatchUpPolicy,
     /// Whether a first catch-up is muted: it builds the state without mails and follow-ups.
     pub mute_catch_up: bool,
 }
 
 impl Default for RouterSettings {
     fn default() -> Self {
-        Self { max_batch: MAX_BATCH, limits: Limits::default(), settling: Settling::default(), mute_catch_up: false }
+        Self {
+            max_batch: MAX_BATCH,
+            limits: Limits::default(),
+            settling: CatchUpPolicy::default(),
+            mute_catch_up: false,
+        }
     }
 }
 
@@ -94,7 +99,7 @@ impl Router {
     pub async fn run(mut self, shutdown: CancellationToken) {
         while let Err(error) = self.session(&shutdown).await {
             self.subscriber.close().await;
-            self.database.metrics.broker.subscriber.is(false, self.subscriber.reconnects());
+            self.database.metrics.broker.subscriber.set_state(false, self.subscriber.reconnects());
             if matches!(error, SessionError::ShuttingDown) {
                 return;
             }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::Operator,
-    bus::{Bus, Settling, Topology},
+    bus::{Bus, CatchUpPolicy, Topology},
     clock::Clock,
     database::Database,
     handler::Handlers,
@@ -56,8 +56,12 @@ async fn execute(url: &str, sql: &str) {
 }
 
 /// How a history is read in tests: the same rules, shorter times.
-pub fn settling() -> Settling {
-    Settling { grace: Duration::from_millis(100), idle: Duration::from_millis(100), every: Duration::from_hours(1) }
+pub fn settling() -> CatchUpPolicy {
+    CatchUpPolicy {
+        grace: Duration::from_millis(100),
+        idle: Duration::from_millis(100),
+        every: Duration::from_hours(1),
+    }
 }
 
 /// The defaults, but for [`settling`].
@@ -66,7 +70,7 @@ pub fn settings() -> RouterSettings {
 }
 
 /// A service of a test: its relay and its re-driver in the test's hands, its router running.
-pub struct Actor {
+pub struct TestService {
     /// Its schema.
     pub database: Database,
     /// Its relay, to be drained.
@@ -79,7 +83,7 @@ pub struct Actor {
     router: JoinHandle<()>,
 }
 
-impl Actor {
+impl TestService {
     /// Starts a service that publishes `publishes` and reacts by `handlers`.
     pub async fn start(
         database: &Database,
@@ -93,7 +97,7 @@ impl Actor {
         database.metrics.begin(&topology.publishes, &topology.reacts_to);
         let health = Health::default();
         let mut relay = Relay::new(database.clone(), bus.publisher(&topology), Health::default());
-        relay.turn().await.expect("a first turn, which declares the exchanges");
+        relay.publish_batch().await.expect("a first turn, which declares the exchanges");
         let redriver = Redriver::new(database.clone(), handlers.clone(), &Limits::default(), Duration::from_hours(24));
         let subscriber = bus.subscriber(&topology);
         let router = Router::new(database.clone(), topology, subscriber, handlers, health.clone(), settings);
@@ -131,7 +135,7 @@ pub async fn replay(database: &Database, bus: &dyn Bus, handlers: Handlers, plan
 }
 
 /// Drains the relays until nobody publishes any more: everything is handled or parked.
-pub async fn settle(actors: &mut [&mut Actor]) {
+pub async fn settle(actors: &mut [&mut TestService]) {
     loop {
         let mut published = 0;
         for actor in &mut *actors {

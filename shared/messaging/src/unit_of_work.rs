@@ -42,7 +42,7 @@ pub struct UnitOfWork {
     muted: bool,
     /// How many follow-ups of each type the current cause has.
     ordinals: HashMap<&'static str, usize>,
-    made: Option<Uuid>,
+    local_id: Option<Uuid>,
     recorded: Vec<outbox::PendingEvent>,
     waiting: Vec<Arc<Notify>>,
 }
@@ -55,7 +55,7 @@ impl UnitOfWork {
             cause: None,
             muted: false,
             ordinals: HashMap::new(),
-            made: None,
+            local_id: None,
             recorded: Vec::new(),
             waiting: Vec::new(),
         }
@@ -77,10 +77,10 @@ impl UnitOfWork {
     }
 
     /// From here on this unit of work answers `cause`.
-    pub fn answer(&mut self, cause: Cause) {
+    pub fn caused_by(&mut self, cause: Cause) {
         self.cause = Some(cause);
         self.ordinals.clear();
-        self.made = None;
+        self.local_id = None;
     }
 
     /// From here on this unit of work builds state and tells nobody, or does again.
@@ -95,13 +95,13 @@ impl UnitOfWork {
     }
 
     /// Says what this step made, if it is no event: the second half of its `transaction_id`.
-    pub fn made(&mut self, id: Uuid) {
-        self.made.get_or_insert(id);
+    pub fn record_local_id(&mut self, id: Uuid) {
+        self.local_id.get_or_insert(id);
     }
 
-    /// What the current step made first: an event's id, or what [`UnitOfWork::made`] said.
-    pub(crate) fn made_first(&self) -> Option<Uuid> {
-        self.made
+    /// What the current step made first: an event's id, or what [`UnitOfWork::record_local_id`] said.
+    pub(crate) fn local_id(&self) -> Option<Uuid> {
+        self.local_id
     }
 
     /// Publishes `event` if and when this unit of work commits. The id is a new UUIDv7 for a first event, and derived
@@ -116,7 +116,7 @@ impl UnitOfWork {
         if self.muted {
             return Ok(meta);
         }
-        self.made(meta.id);
+        self.record_local_id(meta.id);
         let span = Span::current();
         let trace = TraceContext::of(&span);
         let time = self.now();

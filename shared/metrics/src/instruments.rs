@@ -92,12 +92,12 @@ impl EncodeLabelValue for Value {
 
 /// A metric for each value of a label, or of `N` labels.
 #[derive(Clone, Debug)]
-pub struct By<M, const N: usize = 1> {
+pub struct Labeled<M, const N: usize = 1> {
     names: [&'static str; N],
     pub(crate) family: Family<Labels<N>, M, Bounds>,
 }
 
-impl<M: Clone, const N: usize> By<M, N>
+impl<M: Clone, const N: usize> Labeled<M, N>
 where
     Bounds: MetricConstructor<M>,
 {
@@ -139,13 +139,13 @@ impl MetricConstructor<Histogram> for Bounds {
 pub(crate) type Numbers<const N: usize> = Vec<([&'static str; N], f64)>;
 
 /// Read only when somebody scrapes: what costs nothing to look up.
-pub(crate) struct Read<const N: usize> {
+pub(crate) struct Observable<const N: usize> {
     pub names: [&'static str; N],
     pub kind: MetricType,
     pub look_up: Box<dyn Fn() -> Numbers<N> + Send + Sync>,
 }
 
-impl<const N: usize> Read<N> {
+impl<const N: usize> Observable<N> {
     fn encode_one(&self, encoder: &mut MetricEncoder, values: [&'static str; N], value: f64) -> fmt::Result {
         let mut names = self.names.into_iter();
         let labels = values.map(|value| (names.next().unwrap_or_default(), Value(value.into())));
@@ -158,7 +158,7 @@ impl<const N: usize> Read<N> {
     }
 }
 
-impl<const N: usize> EncodeMetric for Read<N> {
+impl<const N: usize> EncodeMetric for Observable<N> {
     fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
         (self.look_up)().into_iter().try_for_each(|(values, value)| self.encode_one(&mut encoder, values, value))
     }
@@ -168,8 +168,8 @@ impl<const N: usize> EncodeMetric for Read<N> {
     }
 }
 
-impl<const N: usize> fmt::Debug for Read<N> {
+impl<const N: usize> fmt::Debug for Observable<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Read").field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Observable").field("names", &self.names).finish_non_exhaustive()
     }
 }

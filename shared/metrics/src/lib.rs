@@ -11,7 +11,7 @@ mod process;
 mod registry;
 pub mod scrape;
 
-pub use instruments::{Bounds, By, Counter, Gauge, Histogram};
+pub use instruments::{Bounds, Counter, Gauge, Histogram, Labeled};
 pub use process::register as register_process;
 pub use registry::{Declaration, Kind, Registry, SampleError};
 

@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Metric, Registry as Registered, Unit},
 };
 
-use crate::instruments::{By, Counter, Gauge, Histogram, Read};
+use crate::instruments::{Counter, Gauge, Histogram, Labeled, Observable};
 
 /// What a metric is called and means.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +72,8 @@ impl Registry {
         name: &'static str,
         labels: [&'static str; N],
         help: &'static str,
-    ) -> By<Counter, N> {
-        let by = By::new(labels, &[]);
+    ) -> Labeled<Counter, N> {
+        let by = Labeled::new(labels, &[]);
         self.register(Declaration { name, kind: Kind::Counter, labels: labels.to_vec(), help }, by.family.clone());
         by
     }
@@ -89,8 +89,8 @@ impl Registry {
         name: &'static str,
         labels: [&'static str; N],
         help: &'static str,
-    ) -> By<Gauge, N> {
-        let by = By::new(labels, &[]);
+    ) -> Labeled<Gauge, N> {
+        let by = Labeled::new(labels, &[]);
         self.register(Declaration { name, kind: Kind::Gauge, labels: labels.to_vec(), help }, by.family.clone());
         by
     }
@@ -108,8 +108,8 @@ impl Registry {
         labels: [&'static str; N],
         bounds: &'static [f64],
         help: &'static str,
-    ) -> By<Histogram, N> {
-        let (by, kind) = (By::new(labels, bounds), Kind::Histogram(bounds));
+    ) -> Labeled<Histogram, N> {
+        let (by, kind) = (Labeled::new(labels, bounds), Kind::Histogram(bounds));
         self.register(Declaration { name, kind, labels: labels.to_vec(), help }, by.family.clone());
         by
     }
@@ -128,7 +128,7 @@ impl Registry {
             _ if name.ends_with("_info") => (Kind::Info, MetricType::Info),
             _ => (Kind::Gauge, MetricType::Gauge),
         };
-        let metric = Read { names: labels, kind: exported, look_up: Box::new(read) };
+        let metric = Observable { names: labels, kind: exported, look_up: Box::new(read) };
         self.add(Declaration { name, kind, labels: labels.to_vec(), help }, metric);
     }
 

@@ -23,7 +23,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{problem::Problem, telemetry::uber::UberPropagator};
+use crate::{problem::Problem, telemetry::jaeger_propagator::JaegerPropagator};
 
 pub mod exposition;
 pub mod measure;
@@ -85,7 +85,7 @@ async fn trace(State(service): State<Span>, request: Request, next: Next) -> Res
 fn caller(headers: &HeaderMap) -> Context {
     let headers = Headers(headers);
     let w3c = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
-    UberPropagator::default().extract_with_context(&w3c, &headers)
+    JaegerPropagator::default().extract_with_context(&w3c, &headers)
 }
 
 struct Headers<'a>(&'a HeaderMap);

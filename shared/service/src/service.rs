@@ -13,7 +13,7 @@ use messaging::{
     database::Database,
     handler::Handlers,
     health::{Condition, Health},
-    metrics::sampler::Sampler,
+    metrics::collector::Collector,
     middleware::Limits,
     outbox::relay::Relay,
     parked::{dead_letters::DeadLetters, redrive::Redriver},
@@ -194,9 +194,9 @@ fn start(
         .merge(http::exposition::routes(metrics))
         .merge(admin::routes(&admin, config.admin_token.clone()));
     launch.serve("operations", ops, operations);
-    let (sampler, stop) = (Sampler::new(database.clone(), health.clone()), shutdown.clone());
-    launch.spawn("sampler", async {
-        sampler.run(stop).await;
+    let (collector, stop) = (Collector::new(database.clone(), health.clone()), shutdown.clone());
+    launch.spawn("collector", async {
+        collector.run(stop).await;
         Ok(())
     });
     for (name, task) in service.tasks {

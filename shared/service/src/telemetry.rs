@@ -5,10 +5,10 @@
 
 use tracing::Span;
 
+mod best_effort;
 mod format;
-mod quiet;
+pub mod jaeger_propagator;
 mod setup;
-pub mod uber;
 
 pub use setup::{LogFormat, Telemetry, TelemetryConfig};
 

@@ -75,10 +75,10 @@ impl<'a> Management<'a> {
         #[derive(Deserialize)]
         struct Wire {
             #[serde(default)]
-            incoming: Vec<Incoming>,
+            incoming: Vec<ReceivedMessage>,
         }
         #[derive(Deserialize)]
-        struct Incoming {
+        struct ReceivedMessage {
             channel_details: Value,
         }
         let Wire { incoming } = self.get(&["exchanges", self.vhost, exchange]).await?;

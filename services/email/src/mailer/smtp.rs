@@ -19,7 +19,7 @@ use lettre::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::verdict::{Phase, Verdict, read};
+use super::verdict::{DeliveryResult, Phase, read};
 
 /// How long a mail may take, all in all; below the 10 s of a shutdown.
 const TIME_LIMIT: Duration = Duration::from_secs(8);
@@ -79,16 +79,16 @@ impl Smtp {
     }
 
     /// Delivers `mail`.
-    pub async fn deliver(&mut self, mail: &Message) -> Verdict {
+    pub async fn deliver(&mut self, mail: &Message) -> DeliveryResult {
         // Taken, not borrowed: whatever goes wrong, the connection is not used again.
         let kept = self.connection.take();
         match tokio::time::timeout(TIME_LIMIT, deliver(&self.server, kept, mail)).await {
             Ok(Ok(connection)) => {
                 self.connection = Some(connection);
-                Verdict::Accepted
+                DeliveryResult::Accepted
             }
             Ok(Err(Answer { phase, error })) => read(phase, error.status().map(u16::from), &text(&error)),
-            Err(_) => Verdict::Later("no answer in time".into()),
+            Err(_) => DeliveryResult::Later("no answer in time".into()),
         }
     }
 }

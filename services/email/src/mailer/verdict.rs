@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What came of an attempt. The texts are the server's and may name the recipient: they stay in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum DeliveryResult {
     /// The server took the mail.
     Accepted,
     /// The server's verdict on the address: it will never take a mail to it.
@@ -13,7 +13,7 @@ pub enum Verdict {
     Later(String),
     /// A 5xx that is no verdict on the address: a wrong password, a policy, a greeting. Ours to mend; meanwhile the mail
     /// is kept. A wrong password must not deactivate every customer.
-    OperatorsProblem(String),
+    Misconfigured(String),
 }
 
 /// What was being said when the server answered.
@@ -30,7 +30,7 @@ pub enum Phase {
 }
 
 /// Reads a negative answer (RFC 5321, section 4.2; enhanced codes: RFC 3463).
-pub fn read(phase: Phase, code: Option<u16>, text: &str) -> Verdict {
+pub fn read(phase: Phase, code: Option<u16>, text: &str) -> DeliveryResult {
     let said = || match code {
         Some(code) => format!("{code} {text}"),
         None => text.to_owned(),
@@ -38,12 +38,12 @@ pub fn read(phase: Phase, code: Option<u16>, text: &str) -> Verdict {
     match code {
         Some(code) if (500..600).contains(&code) => {
             if is_about_the_address(phase, code, text) {
-                Verdict::Refused(said())
+                DeliveryResult::Refused(said())
             } else {
-                Verdict::OperatorsProblem(said())
+                DeliveryResult::Misconfigured(said())
             }
         }
-        _ => Verdict::Later(said()),
+        _ => DeliveryResult::Later(said()),
     }
 }
 
@@ -68,9 +68,9 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
 }
 
 /// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help.
-pub fn delay(verdict: &Verdict, attempt: i32) -> Duration {
+pub fn delay(verdict: &DeliveryResult, attempt: i32) -> Duration {
     let (first, longest) = match verdict {
-        Verdict::OperatorsProblem(_) => (Duration::from_secs(10), Duration::from_mins(10)),
+        DeliveryResult::Misconfigured(_) => (Duration::from_secs(10), Duration::from_mins(10)),
         _ => (Duration::from_secs(1), Duration::from_mins(5)),
     };
     let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
@@ -104,24 +104,24 @@ mod tests {
             (Session, 554, "no service here", false),
         ] {
             let verdict = read(phase, Some(code), text);
-            assert_eq!(matches!(verdict, Verdict::Refused(_)), refused, "{code} {text}");
-            assert_eq!(matches!(verdict, Verdict::OperatorsProblem(_)), !refused, "{code} {text}");
+            assert_eq!(matches!(verdict, DeliveryResult::Refused(_)), refused, "{code} {text}");
+            assert_eq!(matches!(verdict, DeliveryResult::Misconfigured(_)), !refused, "{code} {text}");
         }
     }
 
     #[test]
     fn four_hundreds_and_silence_are_for_later() {
-        assert!(matches!(read(Phase::Recipient, Some(451), "4.3.0 try again"), Verdict::Later(_)));
-        assert!(matches!(read(Phase::Session, None, "connection refused"), Verdict::Later(_)));
+        assert!(matches!(read(Phase::Recipient, Some(451), "4.3.0 try again"), DeliveryResult::Later(_)));
+        assert!(matches!(read(Phase::Session, None, "connection refused"), DeliveryResult::Later(_)));
     }
 
     #[test]
     fn delays_grow_and_end() {
-        let later = Verdict::Later(String::new());
+        let later = DeliveryResult::Later(String::new());
         let seconds = |attempt| delay(&later, attempt).as_secs_f64();
         assert!((0.75..=1.25).contains(&seconds(1)));
         assert!((6.0..=10.0).contains(&seconds(4)));
         assert!((225.0..=375.0).contains(&seconds(1000)));
-        assert!(delay(&Verdict::OperatorsProblem(String::new()), 1) >= Duration::from_millis(7500));
+        assert!(delay(&DeliveryResult::Misconfigured(String::new()), 1) >= Duration::from_millis(7500));
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, body::Body};
 use contracts::choreography;
-use event::{Envelope, EventMeta, Recorded, TraceContext};
+use event::{Envelope, EventMeta, OutboxRecord, TraceContext};
 use flow_view::{
     FlowViewConfig, OperationsUrls,
     http::{View, api},
@@ -15,7 +15,7 @@ use flow_view::{
 use jiff::SignedDuration;
 use messaging::{
     bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
-    testing::{self, Actor},
+    testing::{self, TestService},
 };
 use serde_json::{Value, value::RawValue};
 use tokio::sync::watch;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub struct Stage {
     pub bus: MemoryBus,
     owners: BTreeMap<&'static str, Box<dyn Publisher>>,
-    pub view: Option<Actor>,
+    pub view: Option<TestService>,
     pub projector: Projector,
     pub inquiry: Inquiry,
     pub neighbours: Neighbours,
@@ -111,7 +111,7 @@ impl Stage {
     /// The view subscribes, and catches up.
     pub async fn open_view(&mut self) {
         let database = self.projector.database().clone();
-        let view = Actor::start(&database, &self.bus, &[], flow_view::handlers(), testing::settings()).await;
+        let view = TestService::start(&database, &self.bus, &[], flow_view::handlers(), testing::settings()).await;
         view.until_live().await;
         self.view = Some(view);
     }
@@ -130,7 +130,7 @@ impl Stage {
         let (time, data) = (self.projector.database().clock.now(), RawValue::from_string(data).unwrap());
         let trace =
             TraceContext { traceparent: Some(format!("00-{}-00000000000000aa-01", fact.trace_id())), tracestate: None };
-        let envelope = Envelope::new(owner, Recorded { meta, version: 1, time, sequence: 1, data }, trace);
+        let envelope = Envelope::new(owner, OutboxRecord { meta, version: 1, time, sequence: 1, data }, trace);
         let confirmed = self.owners.get_mut(owner).unwrap().publish(vec![Message::new(&envelope).unwrap()]).await;
         assert!(confirmed.unwrap().contains(&fact.id));
     }

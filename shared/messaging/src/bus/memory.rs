@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{Bus, BusError, Deliveries, Delivery, HistoryFrom, Message, Publisher, Subscriber, Topology};
-use crate::bus::Settling;
+use crate::bus::CatchUpPolicy;
 
 mod state;
 
@@ -70,8 +70,8 @@ impl Bus for MemoryBus {
 
     /// At once: nothing is under way between a publisher and a history. Waiting would hold up every publisher, because
     /// what is in the queue of a service that catches up is not confirmed.
-    fn settling(&self) -> Settling {
-        Settling { grace: Duration::ZERO, idle: Duration::ZERO, ..Settling::default() }
+    fn settling(&self) -> CatchUpPolicy {
+        CatchUpPolicy { grace: Duration::ZERO, idle: Duration::ZERO, ..CatchUpPolicy::default() }
     }
 }
 
@@ -234,7 +234,7 @@ fn deliver(message: &Message, offset: Option<i64>, settle: super::Settle) -> Del
         exchange: message.exchange.clone(),
         redelivered: false,
         offset,
-        given_up: None,
+        dead_letter_reason: None,
         body: message.body.clone(),
         settle,
     }

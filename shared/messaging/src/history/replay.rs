@@ -13,17 +13,17 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{CatchUpLock, reading::ids};
+use super::{CatchUpLock, reader::ids};
 use crate::{
     audit::Operator,
     bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
     database::Database,
     inbox,
-    message::{Batch, Incoming, MAX_BATCH},
+    message::{Batch, MAX_BATCH, ReceivedMessage},
     router::{Dispatcher, SessionError},
 };
 
-mod saved;
+mod checkpoint;
 
 /// How long an unbroken stream takes at most to show its first message.
 const FIRST_WORD: Duration = Duration::from_secs(2);
@@ -116,7 +116,7 @@ impl Replay {
     ) -> Result<Self, ReplayError> {
         let lock = CatchUpLock::try_take(&database).await?.ok_or(ReplayError::Busy)?;
         let last_offset = last_offset(subscriber.as_mut(), plan.owner).await?;
-        let progress = Progress { last_offset, ..saved::begin(&database, &plan, operator).await? };
+        let progress = Progress { last_offset, ..checkpoint::begin(&database, &plan, operator).await? };
         let from = match (progress.next_offset, plan.since) {
             (Some(offset), _) => HistoryFrom::Offset(offset),
             (None, Some(time)) => HistoryFrom::Time(time),
@@ -152,7 +152,7 @@ impl Replay {
         self.stream.close().await;
         self.subscriber.close().await;
         if self.progress.next_offset > self.progress.last_offset || self.progress.last_offset.is_none() {
-            saved::forget(&self.database, &self.plan).await?;
+            checkpoint::forget(&self.database, &self.plan).await?;
         }
         self.lock.release().await;
         Ok(())
@@ -164,12 +164,12 @@ impl Replay {
     }
 
     /// `first` and what is buffered after it: those that the plan is about, up to the end.
-    async fn read(&mut self, first: Delivery) -> Vec<Incoming> {
+    async fn read(&mut self, first: Delivery) -> Vec<ReceivedMessage> {
         let mut messages = Vec::new();
         for mut delivery in fill(first, self.stream.as_mut(), MAX_BATCH) {
             let offset = delivery.offset.unwrap_or_default();
             let body = std::mem::take(&mut delivery.body);
-            let mut message = Incoming::new(&delivery, body);
+            let mut message = ReceivedMessage::new(&delivery, body);
             message.muted = self.plan.mute;
             // Credit for the next message; it deletes nothing.
             delivery.ack().await;
@@ -189,7 +189,11 @@ impl Replay {
         messages
     }
 
-    async fn handle(&mut self, mut messages: Vec<Incoming>, shutdown: &CancellationToken) -> Result<(), ReplayError> {
+    async fn handle(
+        &mut self,
+        mut messages: Vec<ReceivedMessage>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ReplayError> {
         let read = messages.len();
         let missing = inbox::missing(&self.database, &ids(&messages)).await?;
         messages.retain(|message| missing.contains(&message.id));
@@ -198,20 +202,20 @@ impl Replay {
         let mut parked = 0;
         if !self.plan.dry_run && !messages.is_empty() {
             self.dispatcher.dispatch(Batch { messages, cursor: None }, shutdown).await?;
-            parked = saved::count_parked(&self.database, &new).await?;
+            parked = checkpoint::count_parked(&self.database, &new).await?;
         }
         self.progress.new += count(new.len()) - parked;
         self.progress.parked += parked;
         self.progress.already_handled += count(read - new.len());
         if !self.plan.dry_run {
-            saved::save(&self.database, &self.plan, &self.progress).await?;
+            checkpoint::save(&self.database, &self.plan, &self.progress).await?;
         }
         Ok(())
     }
 }
 
 impl Plan {
-    fn is_about(&self, message: &Incoming, reacts_to: &[EventType]) -> bool {
+    fn is_about(&self, message: &ReceivedMessage, reacts_to: &[EventType]) -> bool {
         let wanted = match self.event {
             Some(event) => message.exchange == event.name,
             None => reacts_to.iter().any(|event| event.name == message.exchange),

@@ -7,7 +7,7 @@ use std::{
 
 use event::EventMeta;
 use jiff::Timestamp;
-use metrics::{By, Counter, Gauge, Histogram, Registry, SECONDS};
+use metrics::{Counter, Gauge, Histogram, Labeled, Registry, SECONDS};
 use uuid::Uuid;
 
 /// Bounds of histograms of batches: powers of two up to the largest batch.
@@ -37,7 +37,7 @@ pub struct Outbox {
     types: KnownTypes,
     pub(super) unpublished: Gauge,
     pub(super) oldest: Gauge,
-    pub(super) published: By<Counter>,
+    pub(super) published: Labeled<Counter>,
     confirm: Histogram,
     returned: Counter,
 }
@@ -89,9 +89,9 @@ impl Outbox {
 #[derive(Debug)]
 pub struct Inbox {
     types: KnownTypes,
-    pub(super) handled: By<Counter>,
-    pub(super) already_handled: By<Counter>,
-    pub(super) handler: By<Histogram>,
+    pub(super) handled: Labeled<Counter>,
+    pub(super) already_handled: Labeled<Counter>,
+    pub(super) handler: Labeled<Histogram>,
     batch: Histogram,
     transaction: Histogram,
 }
@@ -147,8 +147,8 @@ impl Inbox {
 /// What could not be handled.
 #[derive(Debug)]
 pub struct Parked {
-    pub(super) messages: By<Gauge>,
-    pub(super) oldest: By<Gauge>,
+    pub(super) messages: Labeled<Gauge>,
+    pub(super) oldest: Labeled<Gauge>,
 }
 
 impl Parked {
@@ -216,7 +216,7 @@ pub struct Connection {
 
 impl Connection {
     /// Whether it stands, and how often it was made again so far.
-    pub(crate) fn is(&self, connected: bool, reconnects: u64) {
+    pub(crate) fn set_state(&self, connected: bool, reconnects: u64) {
         self.connected.set(u8::from(connected));
         self.reconnects.inc_by(reconnects.saturating_sub(self.reconnects.get()));
     }
@@ -226,7 +226,7 @@ impl Connection {
 #[derive(Debug)]
 pub struct Flow {
     types: KnownTypes,
-    pub(super) duration: By<Histogram>,
+    pub(super) duration: Labeled<Histogram>,
 }
 
 impl Flow {

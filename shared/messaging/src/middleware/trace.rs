@@ -5,7 +5,7 @@ use tracing::{Span, field::Empty, info_span};
 use super::Next;
 use crate::{
     failure::Failure,
-    message::{Batch, Incoming, Outcome},
+    message::{Batch, Outcome, ReceivedMessage},
 };
 
 /// Opens the spans, and closes them when the batch is committed or rolled back: the flush is part of the work.
@@ -25,7 +25,7 @@ pub(super) async fn trace(mut batch: Batch, next: Next<Batch, Vec<Outcome>, Fail
     result
 }
 
-fn consumer_span(message: &Incoming, count: usize) -> Span {
+fn consumer_span(message: &ReceivedMessage, count: usize) -> Span {
     let span = info_span!(
         "process",
         otel.name = %format_args!("process {}", message.exchange),

@@ -17,34 +17,34 @@ use uuid::Uuid;
 use crate::{
     bus::{BusError, Publisher},
     database::Database,
+    failpoint::{Failpoint, hit},
     failure,
     health::{Condition, Health},
     log::log_hop,
     outbox,
-    step::{Step, reached},
 };
 
-mod sending;
+mod outgoing;
 
-use sending::Sending;
+use outgoing::OutgoingMessage;
 
-/// How many rows one turn claims, and so how many confirms are in flight.
+/// How many rows one batch has, and so how many confirms are in flight.
 const BATCH: usize = 500;
 /// How often the relay looks for rows that nobody in this process has announced.
 const SLOW_POLL: Duration = Duration::from_secs(1);
 /// How long a row rests that the broker did not take, at first and at most.
 const REST: (f64, f64) = (0.25, 60.0);
 
-/// What one turn did.
+/// What became of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct Batch {
     /// How many rows were claimed.
     pub claimed: usize,
     /// How many of them the broker confirmed.
     pub published: usize,
 }
 
-/// Why a turn could not be finished; its rows stay unpublished.
+/// Why a batch could not be finished; its rows stay unpublished.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// The database's fault.
@@ -63,7 +63,7 @@ pub struct Relay {
     database: Database,
     publisher: Box<dyn Publisher>,
     health: Health,
-    /// Turns left that publish one row each, to find the row that made the broker close the channel.
+    /// Batches left that publish one row each, to find the row that made the broker close the channel.
     alone: usize,
     blocked: bool,
 }
@@ -76,13 +76,13 @@ impl Relay {
         Self { database, publisher, health, alone: 0, blocked: false }
     }
 
-    /// Publishes until `shutdown`, whatever happens to the database and the broker. A turn that has begun is finished.
+    /// Publishes until `shutdown`, whatever happens to the database and the broker. A batch that has begun is finished.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            let rest = match self.turn().await {
-                Ok(turn) if turn.published > 0 => continue,
+            let rest = match self.publish_batch().await {
+                Ok(batch) if batch.published > 0 => continue,
                 Ok(_) => SLOW_POLL,
-                Err(error) => self.complain(&error),
+                Err(error) => self.report(&error),
             };
             let wake = self.database.wake_ups.relay.notified();
             tokio::select! {
@@ -97,62 +97,63 @@ impl Relay {
     pub async fn drain(&mut self) -> Result<usize, RelayError> {
         let mut published = 0;
         loop {
-            let turn = self.turn().await?;
-            published += turn.published;
-            if turn.published == 0 {
+            let batch = self.publish_batch().await?;
+            published += batch.published;
+            if batch.published == 0 {
                 return Ok(published);
             }
         }
     }
 
-    /// One turn: claim, publish, mark.
-    pub async fn turn(&mut self) -> Result<Turn, RelayError> {
+    /// One batch: claim, publish, mark.
+    pub async fn publish_batch(&mut self) -> Result<Batch, RelayError> {
         let prepared = self.publisher.prepare().await;
-        self.database.metrics.broker.publisher.is(prepared.is_ok(), self.publisher.reconnects());
+        self.database.metrics.broker.publisher.set_state(prepared.is_ok(), self.publisher.reconnects());
         prepared?;
         if self.wait_out_alarm() {
-            return Ok(Turn { claimed: 0, published: 0 });
+            return Ok(Batch { claimed: 0, published: 0 });
         }
         let limit = if self.alone > 0 { 1 } else { BATCH };
         let mut transaction = self.database.begin().await?;
         if !outbox::may_claim(transaction.sql()).await? {
-            return Ok(Turn { claimed: 0, published: 0 });
+            return Ok(Batch { claimed: 0, published: 0 });
         }
         let rows = claim(transaction.sql(), self.database.clock.now(), limit).await?;
         self.health.set("relay", Condition::Up);
         if rows.is_empty() {
             self.alone = 0;
-            return Ok(Turn { claimed: 0, published: 0 });
+            return Ok(Batch { claimed: 0, published: 0 });
         }
-        reached(Step::Claimed).await;
-        let sending = rows.iter().map(|row| Sending::new(row, self.database.service)).collect::<Result<Vec<_>, _>>()?;
-        let confirmed = self.publish(&sending).await?;
-        reached(Step::Confirmed).await;
+        hit(Failpoint::Claimed).await;
+        let outgoing =
+            rows.iter().map(|row| OutgoingMessage::new(row, self.database.service)).collect::<Result<Vec<_>, _>>()?;
+        let confirmed = self.publish(&outgoing).await?;
+        hit(Failpoint::Confirmed).await;
         mark(transaction.sql(), &self.database, &rows, &confirmed).await?;
-        reached(Step::Marked).await;
+        hit(Failpoint::Marked).await;
         transaction.commit().await?;
-        reached(Step::Committed).await;
-        for sent in sending.iter().filter(|sent| confirmed.contains(&sent.meta.id)) {
+        hit(Failpoint::Committed).await;
+        for sent in outgoing.iter().filter(|sent| confirmed.contains(&sent.meta.id)) {
             self.database.metrics.outbox.published(&sent.meta);
             sent.span.in_scope(|| log_hop("event published", &sent.meta, sent.meta.id));
         }
-        Ok(Turn { claimed: rows.len(), published: confirmed.len() })
+        Ok(Batch { claimed: rows.len(), published: confirmed.len() })
     }
 
-    /// Publishes the claimed rows. If the broker closes the channel over a batch, the next turns publish one row each; if
+    /// Publishes the claimed rows. If the broker closes the channel over a batch, the next batches have one row each; if
     /// it does so over a single row, that row is the culprit and rests like one that was refused.
-    async fn publish(&mut self, sending: &[Sending]) -> Result<HashSet<Uuid>, BusError> {
+    async fn publish(&mut self, outgoing: &[OutgoingMessage]) -> Result<HashSet<Uuid>, BusError> {
         let begun = Instant::now();
-        let result = self.publisher.publish(sending.iter().map(|sent| sent.message.clone()).collect()).await;
+        let result = self.publisher.publish(outgoing.iter().map(|sent| sent.message.clone()).collect()).await;
         let confirmed = result.as_ref().map(HashSet::len).ok();
-        self.database.metrics.outbox.answered(sending.len(), confirmed, begun.elapsed());
+        self.database.metrics.outbox.answered(outgoing.len(), confirmed, begun.elapsed());
         match result {
-            Err(BusError::Refused(_)) if sending.len() > 1 => {
-                self.alone = sending.len();
+            Err(BusError::Refused(_)) if outgoing.len() > 1 => {
+                self.alone = outgoing.len();
                 result
             }
             Err(BusError::Refused(reason)) => {
-                warn!(event_id = %sending[0].meta.id, reason, "the broker refuses an event: it rests");
+                warn!(event_id = %outgoing[0].meta.id, reason, "the broker refuses an event: it rests");
                 self.alone = self.alone.saturating_sub(1);
                 Ok(HashSet::new())
             }
@@ -181,7 +182,7 @@ impl Relay {
         blocked
     }
 
-    fn complain(&self, error: &RelayError) -> Duration {
+    fn report(&self, error: &RelayError) -> Duration {
         let reason = match error {
             RelayError::Database(error) if failure::is_away(error) => "the database is away".to_owned(),
             RelayError::Database(_) => "the database refuses the outbox's statements".to_owned(),

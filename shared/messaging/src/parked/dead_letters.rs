@@ -10,7 +10,7 @@ use crate::{
     bus::{BusError, Delivery, Subscriber},
     database::Database,
     failure::Failure,
-    message::Incoming,
+    message::ReceivedMessage,
 };
 
 /// Drains `<service>.dead`.
@@ -69,8 +69,8 @@ impl DeadLetters {
     /// Parks one as dead, unless this service has taken charge of it meanwhile; then the broker may forget it.
     async fn take(&self, mut letter: Delivery) -> Result<(), Interrupted> {
         let body = std::mem::take(&mut letter.body);
-        let message = Incoming::new(&letter, body);
-        let reason = letter.given_up.clone().unwrap_or_default();
+        let message = ReceivedMessage::new(&letter, body);
+        let reason = letter.dead_letter_reason.clone().unwrap_or_default();
         park(&self.database, &message, &Failure::GivenUpByBroker(reason)).await?;
         if letter.ack().await { Ok(()) } else { Err(Interrupted::ChannelClosed) }
     }

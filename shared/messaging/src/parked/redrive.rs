@@ -11,12 +11,12 @@ use uuid::Uuid;
 use super::{delay, describe, log, note_attempt, state::State};
 use crate::{
     database::Database,
+    failpoint::{Failpoint, hit},
     failure::{self, Failure},
     handler::Handlers,
-    message::{Batch, Incoming, Outcome},
+    message::{Batch, Outcome, ReceivedMessage},
     middleware::{self, BatchService},
     processing::{handle_in_span, say_handled},
-    step::{Step, reached},
 };
 
 /// How often the re-driver looks if nothing was parked in this process: a replica may have died.
@@ -61,7 +61,7 @@ impl Redriver {
     /// Tries one message that is due; `false` if none is.
     pub async fn redrive_one(&mut self) -> Result<bool, sqlx::Error> {
         let Some(row) = self.take().await? else { return Ok(false) };
-        let mut message = Incoming::stored(row.event_id, row.event_type, row.body);
+        let mut message = ReceivedMessage::stored(row.event_id, row.event_type, row.body);
         message.muted = row.muted;
         let batch = Batch::one(message.clone());
         // The stack is ready at once or becomes so: its only limit is the rate.
@@ -70,7 +70,7 @@ impl Redriver {
             Ok(_) => {}
             Err(Failure::DatabaseAway(error)) => return Err(error),
             Err(failure) => {
-                reached(Step::Failed).await;
+                hit(Failpoint::Failed).await;
                 self.record(&message, &failure, row.charged).await?;
             }
         }
@@ -106,7 +106,7 @@ impl Redriver {
         .fetch_one(tx.sql())
         .await?;
         tx.commit().await?;
-        reached(Step::Taken).await;
+        hit(Failpoint::Taken).await;
         let charged =
             Charged { attempts: taken.attempts, tries: taken.tries, tried_since: taken.tried_since.to_jiff() };
         let (event_type, body) = (taken.event_type, taken.body);
@@ -116,7 +116,7 @@ impl Redriver {
     /// Writes down why the attempt failed; dead if no other can help or the time is over.
     async fn record(
         &self,
-        message: &Incoming,
+        message: &ReceivedMessage,
         failure: &Failure,
         Charged { attempts, tries, tried_since }: Charged,
     ) -> Result<(), sqlx::Error> {
@@ -141,7 +141,7 @@ impl Redriver {
         .await?;
         note_attempt(&mut tx, message.id, attempts, failure).await?;
         tx.commit().await?;
-        reached(Step::Committed).await;
+        hit(Failpoint::Committed).await;
         // An operator may have corrected, retried or discarded it meanwhile: then this attempt is history.
         if recorded.rows_affected() == 1 {
             log(dead, message, failure.class(), attempts);
@@ -196,7 +196,7 @@ impl Attempt {
             outcomes.push(self.handle_one(&mut tx, message).await?);
         }
         tx.commit().await?;
-        reached(Step::Committed).await;
+        hit(Failpoint::Committed).await;
         for (message, outcome) in batch.messages.iter().zip(&outcomes) {
             if let (Some(meta), Outcome::Handled { local, took }) = (message.meta(), outcome) {
                 message.span.in_scope(|| say_handled(&self.database, &meta, *local, *took));
@@ -208,7 +208,7 @@ impl Attempt {
     async fn handle_one(
         &self,
         tx: &mut crate::unit_of_work::UnitOfWork,
-        message: &Incoming,
+        message: &ReceivedMessage,
     ) -> Result<Outcome, Failure> {
         // The body as well: an operator may have corrected it since it was taken.
         let locked = query_scalar!(

@@ -8,14 +8,13 @@ use tower::{Service, ServiceExt, util::BoxService};
 use super::{RouterSettings, SessionError};
 use crate::{
     database::Database,
+    failpoint::{Failpoint, hit},
     failure::{self, Failure},
     handler::Handlers,
     history,
     inbox::Inbox,
-    message::{Batch, Incoming, Outcome},
-    middleware, parked,
-    step::{Step, reached},
-    suspects,
+    message::{Batch, Outcome, ReceivedMessage},
+    middleware, parked, poison,
 };
 
 /// How long deliveries are held while the database is away; below the broker's consumer timeout of 30 minutes.
@@ -47,13 +46,13 @@ impl Dispatcher {
     /// Takes charge of every message of `batch`, in its order. Waits while the database is away.
     pub async fn dispatch(&mut self, batch: Batch, shutdown: &CancellationToken) -> Result<(), SessionError> {
         // A redelivered message may have killed the process, an undecodable one will fail for sure.
-        if !batch.messages.iter().any(Incoming::runs_alone) {
+        if !batch.messages.iter().any(ReceivedMessage::runs_alone) {
             if self.attempt(batch.clone()).await.is_ok() {
                 self.size = (self.size * 2).min(self.max_batch);
                 return Ok(());
             }
             self.size = (self.size / 2).max(1);
-            reached(Step::Failed).await;
+            hit(Failpoint::Failed).await;
         }
         for message in batch.messages {
             self.dispatch_alone(message, shutdown).await?;
@@ -70,13 +69,17 @@ impl Dispatcher {
         self.stack.ready().await?.call(batch).await
     }
 
-    async fn dispatch_alone(&mut self, message: Incoming, shutdown: &CancellationToken) -> Result<(), SessionError> {
+    async fn dispatch_alone(
+        &mut self,
+        message: ReceivedMessage,
+        shutdown: &CancellationToken,
+    ) -> Result<(), SessionError> {
         let mut suspect = message.redelivered;
         let mut second_attempt = true;
         loop {
             self.wait_for_database(shutdown).await?;
             let Err(failure) = self.try_alone(&message, &mut suspect).await else { return Ok(()) };
-            reached(Step::Failed).await;
+            hit(Failpoint::Failed).await;
             if failure.is_worth_a_second_attempt() && std::mem::take(&mut second_attempt) {
                 continue;
             }
@@ -90,13 +93,13 @@ impl Dispatcher {
         }
     }
 
-    async fn try_alone(&mut self, message: &Incoming, suspect: &mut bool) -> Result<(), Failure> {
+    async fn try_alone(&mut self, message: &ReceivedMessage, suspect: &mut bool) -> Result<(), Failure> {
         if *suspect {
-            let begun = suspects::begin(&self.database, message.id).await?;
-            reached(Step::Suspected).await;
+            let begun = poison::begin(&self.database, message.id).await?;
+            hit(Failpoint::Suspected).await;
             // Counted once: a second attempt is not another death of the process.
             *suspect = false;
-            if begun >= suspects::GIVE_UP_AT {
+            if begun >= poison::GIVE_UP_AT {
                 return Err(Failure::KillsTheProcess);
             }
         }

@@ -14,10 +14,10 @@ use crate::{
     health::Condition,
     history::{
         self, CatchUpLock,
-        reading::{Chunk, Reading, ids},
+        reader::{Chunk, HistoryReader, ids},
     },
     inbox,
-    message::{Batch, Incoming},
+    message::{Batch, ReceivedMessage},
 };
 
 /// How often the session asks itself whether the histories are read to their end.
@@ -31,7 +31,7 @@ struct Session {
     /// The queue; `None` until the service has caught up.
     queue: Option<Box<dyn Deliveries>>,
     /// The histories that are being read; empty most of the time.
-    readings: Vec<Reading>,
+    readings: Vec<HistoryReader>,
     /// Events whose exchange does not exist yet.
     missing: Vec<EventType>,
     lock: Option<CatchUpLock>,
@@ -89,7 +89,7 @@ impl Router {
         for owner in self.topology.owners() {
             // Committed before the queue is declared: a crash in between must not make the queue look old.
             let progress = history::begin(&self.database, owner, existed).await?;
-            readings.push(Reading::new(owner, &progress, self.settings.settling));
+            readings.push(HistoryReader::new(owner, &progress, self.settings.settling));
         }
         let caught_up = readings.iter().all(|reading| reading.caught_up);
         let now = Instant::now();
@@ -126,7 +126,7 @@ impl Router {
     /// Declares the queue and binds what can be bound; tells the readings since when.
     async fn bind(&mut self, session: &mut Session) -> Result<(), SessionError> {
         session.missing = self.subscriber.bind().await?;
-        self.database.metrics.broker.subscriber.is(true, self.subscriber.reconnects());
+        self.database.metrics.broker.subscriber.set_state(true, self.subscriber.reconnects());
         let now = self.database.clock.now();
         for reading in &mut session.readings {
             if session.missing.iter().all(|event| event.owner != reading.cursor.owner) {
@@ -166,7 +166,7 @@ impl Router {
         let mut deliveries = fill(first, queue, self.dispatcher.size());
         let messages = deliveries.iter_mut().map(|delivery| {
             let body = std::mem::take(&mut delivery.body);
-            Incoming::new(delivery, body)
+            ReceivedMessage::new(delivery, body)
         });
         let batch = Batch { messages: messages.collect(), cursor: None };
         self.dispatcher.dispatch(batch, shutdown).await?;
@@ -189,7 +189,7 @@ impl Router {
         let reading = &mut session.readings[reading];
         let Chunk { messages, cursor } = reading.chunk(first, self.dispatcher.size()).await;
         let missing = inbox::missing(&self.database, &ids(&messages)).await?;
-        let ours = |message: &Incoming| {
+        let ours = |message: &ReceivedMessage| {
             missing.contains(&message.id) && self.topology.reacts_to.iter().any(|event| event.name == message.exchange)
         };
         let mut messages: Vec<_> = messages.into_iter().filter(ours).collect();
@@ -238,7 +238,7 @@ impl Router {
         session.next_reconciliation = Instant::now() + self.settings.settling.every;
         for owner in self.topology.owners() {
             let progress = history::begin(&self.database, owner, true).await?;
-            session.readings.push(Reading::new(owner, &progress, self.settings.settling));
+            session.readings.push(HistoryReader::new(owner, &progress, self.settings.settling));
         }
         self.bind(session).await
     }
@@ -281,7 +281,7 @@ impl Session {
     /// Whether all histories are read. A service that has been caught up before does not wait for owners who are away.
     fn is_read(&self) -> bool {
         let live = self.queue.is_some();
-        let done = |reading: &Reading| reading.is_finished() || live && reading.is_waiting_for_owner();
+        let done = |reading: &HistoryReader| reading.is_finished() || live && reading.is_waiting_for_owner();
         !self.readings.is_empty() && self.readings.iter().all(done)
     }
 

@@ -8,13 +8,13 @@ use std::{
     },
 };
 
-use event::{Envelope, Event, EventMeta, Recorded, TraceContext};
+use event::{Envelope, Event, EventMeta, OutboxRecord, TraceContext};
 use jiff::SignedDuration;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
 use super::{
-    Actor,
+    TestService,
     orders::{ORDERS, OrderCompleted, OrderPlaced, placed},
 };
 use crate::{
@@ -101,9 +101,9 @@ impl Handler<OrderCompleted> for WriteDown {
 /// `orders` and `reader` on one bus in memory.
 pub struct Stage {
     /// Publishes.
-    pub owner: Actor,
+    pub owner: TestService,
     /// Handles.
-    pub reader: Actor,
+    pub reader: TestService,
     /// How it handles.
     pub handler: WriteDown,
     /// Publishes what `orders` never would.
@@ -122,7 +122,7 @@ impl Stage {
     pub async fn with(settings: RouterSettings) -> Self {
         let bus = MemoryBus::new();
         let owner = database("orders").await;
-        let owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), settings).await;
+        let owner = TestService::start(&owner, &bus, ORDERS, Handlers::new(), settings).await;
         let handler = WriteDown::default();
         let reader = database("reader").await;
         let reader = start_reader(&reader, &bus, &handler, settings).await;
@@ -183,8 +183,8 @@ pub async fn start_reader(
     bus: &MemoryBus,
     handler: &WriteDown,
     settings: RouterSettings,
-) -> Actor {
-    Actor::start(database, bus, &[], reader_handlers(handler), settings).await
+) -> TestService {
+    TestService::start(database, bus, &[], reader_handlers(handler), settings).await
 }
 
 /// What it reacts to.
@@ -231,6 +231,6 @@ pub fn envelope<E: Event>(id: Uuid, event: &E) -> Vec<u8> {
     let meta = EventMeta { id, event_type, subject, correlation_id: id, causation_id: None };
     let data = serde_json::value::to_raw_value(event).expect(WORKS);
     let time = "2026-11-20T19:45:00Z".parse().expect(WORKS);
-    let recorded = Recorded { meta, version: 1, time, sequence: 1, data };
+    let recorded = OutboxRecord { meta, version: 1, time, sequence: 1, data };
     serde_json::to_vec(&Envelope::new(E::OWNER, recorded, TraceContext::default())).expect(WORKS)
 }

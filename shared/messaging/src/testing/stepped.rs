@@ -1,4 +1,4 @@
-//! Code that runs one named [`Step`] at a time, and may be abandoned between any two.
+//! Code that runs one named [`Failpoint`] at a time, and may be abandoned between any two.
 //!
 //! A [`Stepped`] future stops at each step that it reaches until it is told to go on. Whoever holds several decides their
 //! order, with no thread and no clock in it, and to drop one is what a crash does to a process.
@@ -8,7 +8,7 @@ use std::fmt;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::step::Step;
+use crate::failpoint::Failpoint;
 
 tokio::task_local! {
     static STOPS: mpsc::UnboundedSender<Stop>;
@@ -16,12 +16,12 @@ tokio::task_local! {
 
 /// A step that was reached, and what lets the future go on.
 struct Stop {
-    step: Step,
+    step: Failpoint,
     go_on: oneshot::Sender<()>,
 }
 
 /// Stops here until the schedule goes on; does nothing in code that is not [`Stepped`].
-pub async fn reached(step: Step) {
+pub async fn hit(step: Failpoint) {
     let Ok(stops) = STOPS.try_with(Clone::clone) else { return };
     let (go_on, told) = oneshot::channel();
     if stops.send(Stop { step, go_on }).is_ok() {
@@ -45,7 +45,7 @@ impl Stepped {
     }
 
     /// Goes on to the next step; `None` if the future is at its end. Cancel-safe: the next call goes on with the same.
-    pub async fn next(&mut self) -> Option<Step> {
+    pub async fn next(&mut self) -> Option<Failpoint> {
         if let Some(stop) = self.at.take() {
             let _ = stop.go_on.send(());
         }
@@ -58,7 +58,7 @@ impl Stepped {
     }
 
     /// The step at which it stands; `None` before the first, at the end, and while one is under way.
-    pub fn at(&self) -> Option<Step> {
+    pub fn at(&self) -> Option<Failpoint> {
         self.at.as_ref().map(|stop| stop.step)
     }
 }

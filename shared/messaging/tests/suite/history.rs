@@ -1,21 +1,21 @@
 //! Catching up: what was missed is read again, once and in order.
 
+use std::sync::atomic::Ordering;
+
 use messaging::{
     bus::memory::MemoryBus,
     database::Database,
     handler::Handlers,
     health::Condition,
     testing::{
-        self, Actor,
+        self, TestService,
         orders::{ORDERS, order, placed},
         stage::{WriteDown, database, effects, publish, start_reader},
     },
 };
 
-use std::sync::atomic::Ordering;
-
-async fn owner(bus: &MemoryBus) -> Actor {
-    Actor::start(&database("orders").await, bus, ORDERS, Handlers::new(), testing::settings()).await
+async fn owner(bus: &MemoryBus) -> TestService {
+    TestService::start(&database("orders").await, bus, ORDERS, Handlers::new(), testing::settings()).await
 }
 
 async fn cursor(database: &Database) -> (i64, bool) {

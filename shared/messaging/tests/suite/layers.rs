@@ -10,7 +10,7 @@ use messaging::{
     handler::Handlers,
     middleware::{BatchLayer, HandlerLayer},
     testing::{
-        self, Actor,
+        self, TestService,
         orders::{ORDERS, order, placed},
         stage::{WriteDown, database, effects, publish, reader_handlers},
     },
@@ -64,9 +64,9 @@ fn batches(name: &'static str, notes: &Notes) -> BatchLayer {
 async fn handle_one(layers: impl FnOnce(Handlers) -> Handlers) -> (Vec<String>, i64) {
     let bus = MemoryBus::new();
     let owner = database("orders").await;
-    let mut owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
+    let mut owner = TestService::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
     let handlers = layers(reader_handlers(&WriteDown::default()));
-    let reader = Actor::start(&database("reader").await, &bus, &[], handlers, testing::settings()).await;
+    let reader = TestService::start(&database("reader").await, &bus, &[], handlers, testing::settings()).await;
     reader.until_live().await;
     publish(&owner.database, &placed(order(), "Ada")).await;
     testing::settle(&mut [&mut owner]).await;

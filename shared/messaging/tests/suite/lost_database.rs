@@ -7,7 +7,7 @@ use messaging::{
     health::Condition,
     router::RouterSettings,
     testing::{
-        self, Actor,
+        self, TestService,
         orders::{ORDERS, OrderCompleted, OrderPlaced, order, placed},
         stage::{WriteDown, database, effects, publish},
     },
@@ -17,21 +17,21 @@ use uuid::Uuid;
 /// `owner` registers, `reader` answers, `downstream` hears the answers.
 struct Chain {
     bus: MemoryBus,
-    owner: Actor,
-    reader: Actor,
-    downstream: Actor,
+    owner: TestService,
+    reader: TestService,
+    downstream: TestService,
 }
 
 impl Chain {
     async fn new() -> Self {
         let bus = MemoryBus::new();
         let owner = database("orders").await;
-        let owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
+        let owner = TestService::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
         let reader = start_reader(&bus, testing::settings()).await;
         reader.until_live().await;
         let handlers = Handlers::new().on::<OrderCompleted>(WriteDown::default());
         let downstream = database("downstream").await;
-        let downstream = Actor::start(&downstream, &bus, &[], handlers, testing::settings()).await;
+        let downstream = TestService::start(&downstream, &bus, &[], handlers, testing::settings()).await;
         downstream.until_live().await;
         Self { bus, owner, reader, downstream }
     }
@@ -51,12 +51,12 @@ impl Chain {
     }
 }
 
-async fn start_reader(bus: &MemoryBus, settings: RouterSettings) -> Actor {
+async fn start_reader(bus: &MemoryBus, settings: RouterSettings) -> TestService {
     let handlers = Handlers::new().on::<OrderPlaced>(WriteDown::default());
-    Actor::start(&database("reader").await, bus, &[EventType::of::<OrderCompleted>()], handlers, settings).await
+    TestService::start(&database("reader").await, bus, &[EventType::of::<OrderCompleted>()], handlers, settings).await
 }
 
-async fn follow_ups(actor: &Actor) -> Vec<Uuid> {
+async fn follow_ups(actor: &TestService) -> Vec<Uuid> {
     sqlx::query_scalar("SELECT event_id FROM outbox ORDER BY seq").fetch_all(&actor.database.pool).await.unwrap()
 }
 
@@ -113,7 +113,7 @@ async fn what_happens_while_a_muted_catch_up_runs_is_not_muted() {
     let ahead = reader.clock.now().duration_since(chain.owner.database.clock.now());
     chain.owner.database.clock.advance(ahead + jiff::SignedDuration::from_millis(1));
     publish(&chain.owner.database, &placed(order(), "Bob")).await;
-    let owner = tokio::spawn(async move { chain.owner.relay.turn().await.map(|turn| turn.claimed) });
+    let owner = tokio::spawn(async move { chain.owner.relay.publish_batch().await.map(|turn| turn.claimed) });
     testing::eventually("the new one is handled", || async { effects(&reader).await == ["Ada", "Bob"] }).await;
     assert_eq!(follow_ups(&chain.reader).await.len(), 1, "Bob's");
     owner.abort();

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use messaging::{
     database::Database,
     health::{Condition, Health},
-    metrics::sampler::Sampler,
+    metrics::collector::Collector,
     testing::{
         broker::Broker,
         orders::{order, placed},
@@ -89,8 +89,8 @@ async fn what_the_broker_does_not_confirm_is_counted_and_stays() {
     broker.refuse(refused);
     broker.relay(&database).drain().await.unwrap();
     database.clock.advance(SignedDuration::from_secs(61));
-    let sampler = Sampler::new(database.clone(), Health::default());
-    sampler.sample().await;
+    let collector = Collector::new(database.clone(), Health::default());
+    collector.collect_all().await;
     let scrape = scrape(&database);
     assert_eq!(scrape.sum("outbox_returned_total", &[]), Some(1.0));
     assert_eq!(scrape.sum("outbox_published_total", &PLACED), Some(1.0));
@@ -111,7 +111,7 @@ async fn what_is_parked_is_sampled_by_state() {
     stage.settle().await;
     stage.advance(SignedDuration::from_mins(2));
     let database = stage.reader.database.clone();
-    Sampler::new(database.clone(), Health::default()).sample().await;
+    Collector::new(database.clone(), Health::default()).collect_all().await;
     let scrape = scrape(&database);
     for (state, messages) in [("waiting", 1.0), ("behind", 2.0), ("dead", 1.0)] {
         assert_eq!(scrape.sum("parked_messages", &[("state", state)]), Some(messages), "{state}");
@@ -126,18 +126,18 @@ async fn where_the_database_is_away_the_last_values_stay_and_their_age_tells() {
     let database = database("orders").await;
     publish(&database, &placed(order(), "Ada")).await;
     let health = Health::default();
-    let mut sampler = Sampler::new(database.clone(), health.clone());
-    sampler.look().await;
+    let mut collector = Collector::new(database.clone(), health.clone());
+    collector.look().await;
     let first = scrape(&database);
     assert_eq!((first.sum("service_ready", &[]), first.sum("outbox_unpublished_events", &[])), (Some(1.0), Some(1.0)));
     health.set("relay", Condition::Down("a test".into()));
-    sampler.look().await;
+    collector.look().await;
     assert_eq!(counted(&database, "service_ready", &[]), Some(0.0));
 
     health.set("relay", Condition::Up);
     database.clock.advance(SignedDuration::from_mins(1));
     database.pool.close().await;
-    sampler.look().await;
+    collector.look().await;
     let later = scrape(&database);
     assert_eq!(later.sum("service_ready", &[]), Some(0.0));
     for same in ["outbox_unpublished_events", "sample_last_success_timestamp_seconds"] {

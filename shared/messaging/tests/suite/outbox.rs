@@ -87,9 +87,9 @@ async fn the_event_that_closes_the_channel_is_found_and_rests_alone() {
     }
     broker.close_over(ids[1]);
     let mut relay = broker.relay(&database);
-    assert!(relay.turn().await.is_err());
+    assert!(relay.publish_batch().await.is_err());
     for _ in 0..3 {
-        relay.turn().await.unwrap();
+        relay.publish_batch().await.unwrap();
     }
     assert_eq!(broker.taken(), [ids[0], ids[2]]);
     assert_eq!(broker.batches(), [3, 1, 1, 1]);
@@ -132,7 +132,7 @@ async fn two_relays_share_the_work_and_keep_the_order() {
     let (mut one, mut other) = (broker.relay(&database), broker.relay(&database));
     let (mut done, mut idle) = (0, 0);
     while idle < 2 {
-        let (a, b) = tokio::join!(one.turn(), other.turn());
+        let (a, b) = tokio::join!(one.publish_batch(), other.publish_batch());
         let published = a.unwrap().published + b.unwrap().published;
         done += published;
         idle = if published == 0 { idle + 1 } else { 0 };
@@ -152,7 +152,7 @@ async fn a_blocked_broker_is_waited_out_without_claiming() {
     publish(&database, &OrderCompleted { order_id: order(), completed_at: database.clock.now() }).await;
     broker.block(true);
     let mut relay = broker.relay(&database);
-    let turn = relay.turn().await.unwrap();
+    let turn = relay.publish_batch().await.unwrap();
     assert_eq!((turn.claimed, turn.published), (0, 0));
     broker.block(false);
     assert_eq!(relay.drain().await.unwrap(), 1);

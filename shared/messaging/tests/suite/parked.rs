@@ -7,7 +7,7 @@ use messaging::{
     bus::memory::MemoryBus,
     handler::Handlers,
     testing::{
-        self, Actor,
+        self, TestService,
         orders::{ORDERS, OrderCompleted, order, placed},
         stage::{Stage, WriteDown, database, effects, envelope, publish, start_reader},
     },
@@ -107,7 +107,7 @@ async fn parking_what_somebody_has_handled_does_nothing() {
 async fn a_message_that_kills_the_process_again_and_again_is_dead_at_the_third_beginning() {
     let bus = MemoryBus::new();
     let owner = database("orders").await;
-    let mut owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
+    let mut owner = TestService::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
     let (reader, handler) = (database("reader").await, WriteDown::default());
     start_reader(&reader, &bus, &handler, testing::settings()).await.stop().await;
 

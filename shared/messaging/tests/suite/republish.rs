@@ -89,7 +89,7 @@ async fn no_relay_claims_while_a_republish_is_under_way() {
     testing::eventually("the republish waits for the row", || async { waiting(&database).await == 1 }).await;
 
     let new = publish(&database, &placed(ada, "new")).await.id;
-    assert_eq!(relay.turn().await.unwrap().claimed, 0);
+    assert_eq!(relay.publish_batch().await.unwrap().claimed, 0);
     holder.rollback().await.unwrap();
     assert_eq!(republish.await.unwrap().unwrap(), 1);
     relay.drain().await.unwrap();
@@ -102,7 +102,7 @@ async fn a_republish_waits_for_the_turn_of_a_relay_that_has_begun() {
     publish(&database, &placed(order(), "Ada")).await;
     let answer = broker.hold();
     let mut relay = broker.relay(&database);
-    let turn = tokio::spawn(async move { relay.turn().await.unwrap().published });
+    let turn = tokio::spawn(async move { relay.publish_batch().await.unwrap().published });
     testing::eventually("the turn has begun", || async { broker.taken().len() == 1 }).await;
     let (republishing, from) = (database.clone(), database.clock.now());
     let republish = tokio::spawn(async move { republish(&republishing, from, &operator()).await });

@@ -1,7 +1,7 @@
 //! The delivery protocol under random schedules.
 //!
 //! The code is the real one on a real Postgres; the broker is a simulated one, whose faults the schedule chooses. One
-//! driver on one thread runs named steps ([`messaging::step::Step`]) of relays, routers and re-drivers one after another,
+//! driver on one thread runs named steps ([`messaging::failpoint::Failpoint`]) of relays, routers and re-drivers one after another,
 //! and a crash is to abandon a process between two. Ids, time and jitter follow from the seed. So a schedule does the
 //! same again whenever it is run, and one that fails can be made smaller and smaller.
 //!

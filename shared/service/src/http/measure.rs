@@ -8,10 +8,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use metrics::{By, Histogram, Registry, SECONDS};
+use metrics::{Histogram, Labeled, Registry, SECONDS};
 
 /// How long requests took, by method, route and status.
-pub type Requests = By<Histogram, 3>;
+pub type Requests = Labeled<Histogram, 3>;
 
 /// Has requests to the public API measured in `registry`.
 pub fn register(registry: &Registry) -> Requests {

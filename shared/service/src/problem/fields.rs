@@ -11,12 +11,12 @@ use super::{FieldProblem, Problem};
 
 /// The fields of a JSON object, taken one by one; what is wrong is collected.
 #[derive(Debug)]
-pub struct Fields {
+pub struct FieldParser {
     left: Map<String, Value>,
     problems: Vec<FieldProblem>,
 }
 
-impl Fields {
+impl FieldParser {
     /// The fields of `object`.
     pub fn new(object: Map<String, Value>) -> Self {
         Self { left: object, problems: Vec::new() }
@@ -45,7 +45,7 @@ impl Fields {
 }
 
 /// Takes a JSON object from a request; 415, 413, 400 or 422 if there is none.
-impl<S: Send + Sync> FromRequest<S> for Fields {
+impl<S: Send + Sync> FromRequest<S> for FieldParser {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -78,9 +78,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn fields(json: &str) -> Fields {
+    fn fields(json: &str) -> FieldParser {
         match serde_json::from_str(json).expect("JSON") {
-            Value::Object(object) => Fields::new(object),
+            Value::Object(object) => FieldParser::new(object),
             _ => panic!("no object"),
         }
     }

@@ -20,8 +20,8 @@ use tracing_subscriber::{
 use uuid::Uuid;
 
 use super::{
+    best_effort::BestEffort,
     format::{FlatJson, SpanFields},
-    quiet::Quiet,
 };
 
 /// Target of the span that names a service in its log lines; the exporter leaves it out.
@@ -121,7 +121,7 @@ fn provider(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<S
         builder = builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
     }
     if let Some(endpoint) = &config.otel_exporter_otlp_endpoint {
-        builder = builder.with_batch_exporter(Quiet::new(exporter(endpoint)?));
+        builder = builder.with_batch_exporter(BestEffort::new(exporter(endpoint)?));
     }
     Ok(builder.build())
 }

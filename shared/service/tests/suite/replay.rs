@@ -11,7 +11,7 @@ use messaging::{
     middleware::Limits,
     parked::redrive::Redriver,
     testing::{
-        self, Actor,
+        self, TestService,
         orders::{ORDERS, OrderCompleted, OrderPlaced, order, placed},
         stage::{WriteDown, database, effects, publish, reader_handlers},
     },
@@ -24,7 +24,7 @@ use super::desk::{Desk, admin};
 /// An owner with a history, and a reader that sees of it what a replay shows.
 struct Archive {
     bus: MemoryBus,
-    owner: Actor,
+    owner: TestService,
     reader: Database,
     handler: WriteDown,
 }
@@ -33,7 +33,7 @@ impl Archive {
     async fn new(names: &[&str]) -> Self {
         let bus = MemoryBus::new();
         let owner = database("orders").await;
-        let owner = Actor::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
+        let owner = TestService::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
         let mut archive = Self { bus, owner, reader: database("reader").await, handler: WriteDown::default() };
         archive.write(names).await;
         archive
@@ -89,7 +89,7 @@ fn counts(progress: &Value) -> [i64; 3] {
 async fn a_handler_that_was_added_later_gets_the_earlier_events() {
     let mut archive = Archive::new(&["Ada", "Bob"]).await;
     let handlers = Handlers::new().on::<OrderCompleted>(archive.handler.clone());
-    let actor = Actor::start(&archive.reader, &archive.bus, &[], handlers, testing::settings()).await;
+    let actor = TestService::start(&archive.reader, &archive.bus, &[], handlers, testing::settings()).await;
     actor.until_live().await;
     let completed = OrderCompleted { order_id: order(), completed_at: archive.reader.clock.now() };
     publish(&archive.owner.database, &completed).await;
@@ -98,7 +98,7 @@ async fn a_handler_that_was_added_later_gets_the_earlier_events() {
     actor.stop().await;
 
     let handlers = reader_handlers(&archive.handler);
-    let actor = Actor::start(&archive.reader, &archive.bus, &[], handlers, testing::settings()).await;
+    let actor = TestService::start(&archive.reader, &archive.bus, &[], handlers, testing::settings()).await;
     actor.until_live().await;
     archive.write(&["Cy"]).await;
     assert_eq!(effects(&archive.reader).await, ["completed", "Cy"], "its history was read without that handler");

@@ -9,7 +9,7 @@ use contracts::{
 use messaging::{
     bus::memory::MemoryBus,
     handler::Handlers,
-    testing::{self, Actor, settle},
+    testing::{self, TestService, settle},
 };
 use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
@@ -29,10 +29,10 @@ fn event_about(customer_id: CustomerId) -> CustomerCreated {
 async fn a_customer_is_recorded_once_however_often_it_is_heard_of() {
     let bus = MemoryBus::new();
     let owner = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
-    let mut owner = Actor::start(&owner, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
+    let mut owner = TestService::start(&owner, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
     let database = testing::database(template_service::SERVICE.name, &template_service::MIGRATIONS).await;
     let service = template_service::service(&database);
-    let mut actor = Actor::start(&database, &bus, service.publishes, service.handlers, testing::settings()).await;
+    let mut actor = TestService::start(&database, &bus, service.publishes, service.handlers, testing::settings()).await;
     actor.until_live().await;
 
     let customer = CustomerId(Uuid::now_v7());

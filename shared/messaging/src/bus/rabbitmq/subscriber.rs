@@ -236,7 +236,7 @@ fn deliver_dead(delivery: lapin::message::Delivery) -> Delivery {
     let exchange = header("x-first-death-exchange");
     let reason = header("x-first-death-reason").unwrap_or_else(|| "no reason given".into());
     let dead = deliver(delivery);
-    Delivery { exchange: exchange.unwrap_or_else(|| dead.exchange.clone()), given_up: Some(reason), ..dead }
+    Delivery { exchange: exchange.unwrap_or_else(|| dead.exchange.clone()), dead_letter_reason: Some(reason), ..dead }
 }
 
 fn deliver(delivery: lapin::message::Delivery) -> Delivery {
@@ -251,7 +251,7 @@ fn deliver(delivery: lapin::message::Delivery) -> Delivery {
         exchange: delivery.exchange.to_string(),
         redelivered: delivery.redelivered,
         offset,
-        given_up: None,
+        dead_letter_reason: None,
         body: delivery.data,
         settle: Box::new(move || {
             // `Ok(false)`: the channel is gone or poisoned. Not acknowledged, so it comes again. With a time limit, because

@@ -9,8 +9,8 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use messaging::{
     bus::{BusError, Delivery, Message, Publisher},
-    step::Step,
-    testing::stepped::reached,
+    failpoint::Failpoint,
+    testing::stepped::hit,
 };
 use uuid::Uuid;
 
@@ -208,7 +208,7 @@ impl Publisher for Broker {
                 if self.take(message)? {
                     confirmed.insert(id);
                 }
-                reached(Step::Published).await;
+                hit(Failpoint::Published).await;
             }
             Ok(confirmed)
         }
@@ -249,7 +249,7 @@ impl Channel {
             exchange: message.exchange.clone(),
             redelivered: *redelivered,
             offset: None,
-            given_up: None,
+            dead_letter_reason: None,
             body: message.body.clone(),
             settle: Box::new(move || std::future::ready(broker.settle(service, number, id)).boxed()),
         }

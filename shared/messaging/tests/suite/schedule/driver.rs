@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use messaging::{
     clock::Clock,
     database::Database,
-    step::Step,
+    failpoint::Failpoint,
     testing::{
         orders::{OrderCancelled, placed},
         stage,
@@ -38,13 +38,13 @@ pub struct Play<'a> {
     pub journal: Journal,
     broker: Broker,
     script: Script,
-    actors: Vec<Actor>,
+    actors: Vec<TestService>,
     /// The events whose commit was acknowledged.
     pub committed: Vec<Uuid>,
 }
 
 /// One loop of one process.
-struct Actor {
+struct TestService {
     who: Who,
     database: Database,
     stepped: Stepped,
@@ -54,7 +54,7 @@ struct Actor {
 
 /// How far an actor got.
 enum Progress {
-    Reached(Step),
+    Reached(Failpoint),
     Waits,
     Broken,
 }
@@ -70,7 +70,7 @@ impl<'a> Play<'a> {
         for (who, database) in fleet.loops(&clock) {
             rolled_back(&database).await;
             let stepped = begin(who, database.clone(), broker.clone(), &script);
-            actors.push(Actor { who, database, stepped, waits: false });
+            actors.push(TestService { who, database, stepped, waits: false });
         }
         fleet.clear().await;
         let mut play = Self { fleet, clock, journal, broker, script, actors, committed: Vec::new() };
@@ -138,7 +138,7 @@ impl<'a> Play<'a> {
                     self.crash(who.service, who.process).await;
                     break;
                 }
-                Progress::Reached(Step::Idle) | Progress::Waits => break,
+                Progress::Reached(Failpoint::Idle) | Progress::Waits => break,
                 Progress::Reached(_) => {}
                 Progress::Broken => return Err(format!("{} breaks", application_name(who))),
             }
@@ -163,7 +163,7 @@ impl<'a> Play<'a> {
                     let Some(step) = step else { return Progress::Broken };
                     actor.waits = false;
                     self.journal.write(format!("{name}: {step:?}"));
-                    if step == Step::Failed {
+                    if step == Failpoint::Failed {
                         rolled_back(&actor.database).await;
                     }
                     self.locks_are_handed_on().await;
@@ -243,7 +243,7 @@ impl<'a> Play<'a> {
                 Role::Router => self.broker.holds_messages_for(service),
                 Role::Redriver => unresolved && actor.who.process == 0,
             };
-            let stands_still = !actor.waits && matches!(actor.stepped.at(), None | Some(Step::Idle));
+            let stands_still = !actor.waits && matches!(actor.stepped.at(), None | Some(Failpoint::Idle));
             if actor.who.service == service && (has_work || !stands_still) {
                 at_rest = false;
                 self.advance(actor.who, MANY_STEPS).await?;

@@ -5,16 +5,16 @@ use std::{convert::Infallible, time::Duration};
 use messaging::{
     clock::Clock,
     database::Database,
+    failpoint::Failpoint,
     health::Health,
-    message::{Batch, Incoming},
+    message::{Batch, ReceivedMessage},
     middleware::Limits,
     outbox::relay::{Relay, RelayError},
     parked::redrive::Redriver,
     router::{Dispatcher, RouterSettings, SessionError},
-    step::Step,
     testing::{
         stage,
-        stepped::{Stepped, reached},
+        stepped::{Stepped, hit},
     },
 };
 use sqlx::{Executor, postgres::PgPoolOptions};
@@ -130,11 +130,11 @@ pub fn begin(who: Who, database: Database, broker: Broker, script: &Script) -> S
 async fn relay(database: Database, broker: Broker) -> anyhow::Result<Infallible> {
     let mut relay = Relay::new(database.clone(), Box::new(broker), Health::default());
     loop {
-        let turn = relay.turn().await;
+        let turn = relay.publish_batch().await;
         rolled_back(&database).await;
         match turn {
             Ok(turn) if turn.published > 0 => {}
-            Ok(_) | Err(RelayError::Bus(_)) => reached(Step::Idle).await,
+            Ok(_) | Err(RelayError::Bus(_)) => hit(Failpoint::Idle).await,
             Err(error) => return Err(error.into()),
         }
     }
@@ -146,7 +146,7 @@ async fn redrive(database: Database, mut redriver: Redriver) -> anyhow::Result<I
         let tried = redriver.redrive_one().await?;
         rolled_back(&database).await;
         if !tried {
-            reached(Step::Idle).await;
+            hit(Failpoint::Idle).await;
         }
     }
 }
@@ -163,7 +163,7 @@ async fn receive(
         while let Some(size) = receive_batch(&channel, &mut dispatcher).await? {
             rolled_back(&database).await;
             if size == 0 {
-                reached(Step::Idle).await;
+                hit(Failpoint::Idle).await;
             }
         }
     }
@@ -176,14 +176,14 @@ async fn receive_batch(channel: &Channel, dispatcher: &mut Dispatcher) -> Result
     if size == 0 {
         return Ok(Some(0));
     }
-    reached(Step::Delivered).await;
-    let messages = deliveries.iter().map(|delivery| Incoming::new(delivery, delivery.body.clone())).collect();
+    hit(Failpoint::Delivered).await;
+    let messages = deliveries.iter().map(|delivery| ReceivedMessage::new(delivery, delivery.body.clone())).collect();
     dispatcher.dispatch(Batch { messages, cursor: None }, &CancellationToken::new()).await?;
     for delivery in deliveries {
         if !delivery.ack().await {
             return Ok(None);
         }
-        reached(Step::Acknowledged).await;
+        hit(Failpoint::Acknowledged).await;
     }
     Ok(Some(size))
 }

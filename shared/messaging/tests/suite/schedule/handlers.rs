@@ -7,12 +7,12 @@ use std::{
 
 use event::Event;
 use messaging::{
+    failpoint::Failpoint,
     failure::HandlerError,
     handler::{Handler, Handlers},
-    step::Step,
     testing::{
         orders::{InvoiceIssued, OrderCancelled, OrderCompleted, OrderPlaced},
-        stepped::reached,
+        stepped::hit,
     },
     unit_of_work::UnitOfWork,
 };
@@ -118,7 +118,7 @@ impl Dancer {
             None => format!("  {name} kills the process"),
         });
         let Some(result) = verdict else {
-            reached(Step::Handled).await;
+            hit(Failpoint::Handled).await;
             unreachable!("the process is dead");
         };
         result

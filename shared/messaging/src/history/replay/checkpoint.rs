@@ -12,7 +12,7 @@ use crate::{
     database::Database,
 };
 
-struct Saved {
+struct Checkpoint {
     next_offset: Option<i64>,
     new: i64,
     already_handled: i64,
@@ -27,7 +27,7 @@ pub async fn begin(database: &Database, plan: &Plan, operator: &Operator) -> Res
     let mut tx = database.begin().await?;
     let (owner, event_type, since, muted) = plan.key();
     let saved = query_as!(
-        Saved,
+        Checkpoint,
         "INSERT INTO replays AS known (owner, event_type, since, muted) VALUES ($1, $2, $3, $4)
          ON CONFLICT (owner, event_type, since, muted) DO UPDATE SET next_offset = known.next_offset
          RETURNING next_offset, new, already_handled, parked",
@@ -43,7 +43,7 @@ pub async fn begin(database: &Database, plan: &Plan, operator: &Operator) -> Res
     let action = Action { event_id: None, name: "replay", reason: None, before: json!(null), after };
     audit::write(tx.sql(), now, operator, action).await?;
     tx.commit().await?;
-    let Saved { next_offset, new, already_handled, parked } = saved;
+    let Checkpoint { next_offset, new, already_handled, parked } = saved;
     Ok(Progress { next_offset, new, already_handled, parked, resumed: next_offset.is_some(), last_offset: None })
 }
 

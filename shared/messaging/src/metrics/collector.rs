@@ -13,7 +13,7 @@ use crate::{
     parked::state::State,
 };
 
-/// How often the sampler sees whether the service is ready.
+/// How often the collector sees whether the service is ready.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the database is asked for numbers.
 const EVERY: Duration = Duration::from_secs(5);
@@ -24,15 +24,15 @@ const SHARE: u32 = 20;
 /// Samples one service. Each statement has the time limit of the service's connections; where the database is away, the
 /// last values stay, and `sample_last_success_timestamp_seconds` says how old they are.
 #[derive(Debug)]
-pub struct Sampler {
+pub struct Collector {
     database: Database,
     health: Health,
     /// When the database may be asked again.
     next: Option<Instant>,
 }
 
-impl Sampler {
-    /// A sampler of what `health` says and `database` knows.
+impl Collector {
+    /// A collector of what `health` says and `database` knows.
     pub fn new(database: Database, health: Health) -> Self {
         Self { database, health, next: None }
     }
@@ -55,13 +55,13 @@ impl Sampler {
         let begun = Instant::now();
         let rested = self.next.is_none_or(|next| begun >= next);
         if rested && parts.get("database") == Some(&Condition::Up) {
-            self.sample().await;
+            self.collect_all().await;
             self.next = Some(begun + EVERY.max(begun.elapsed() * SHARE));
         }
     }
 
     /// Reads everything once.
-    pub async fn sample(&self) {
+    pub async fn collect_all(&self) {
         let metrics = self.metrics();
         let mut complete = self.outbox().await.is_ok();
         complete &= self.parked().await.is_ok();

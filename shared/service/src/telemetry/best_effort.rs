@@ -14,18 +14,18 @@ use tracing::{info, warn};
 
 /// Wraps an exporter; failed batches are dropped, and nobody else hears of them.
 #[derive(Debug)]
-pub(super) struct Quiet<E> {
+pub(super) struct BestEffort<E> {
     inner: E,
     failing: AtomicBool,
 }
 
-impl<E> Quiet<E> {
+impl<E> BestEffort<E> {
     pub fn new(inner: E) -> Self {
         Self { inner, failing: AtomicBool::new(false) }
     }
 }
 
-impl<E: SpanExporter> SpanExporter for Quiet<E> {
+impl<E: SpanExporter> SpanExporter for BestEffort<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let result = self.inner.export(batch).await;
         let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);

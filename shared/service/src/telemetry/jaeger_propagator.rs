@@ -14,17 +14,17 @@ const HEADER: &str = "uber-trace-id";
 
 /// Reads and writes `uber-trace-id`. Put it after W3C's: it leaves a context alone that is valid already.
 #[derive(Debug)]
-pub struct UberPropagator {
+pub struct JaegerPropagator {
     fields: [String; 1],
 }
 
-impl Default for UberPropagator {
+impl Default for JaegerPropagator {
     fn default() -> Self {
         Self { fields: [HEADER.to_owned()] }
     }
 }
 
-impl TextMapPropagator for UberPropagator {
+impl TextMapPropagator for JaegerPropagator {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
         let span = cx.span().span_context().clone();
         if span.is_valid() {
@@ -83,7 +83,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         let context = parse("a3ce929d0e0e4736a3ce929d0e0e4736:00f067aa0ba902b7:0:1").expect("valid");
         let mut carrier = std::collections::HashMap::new();
-        UberPropagator::default()
+        JaegerPropagator::default()
             .inject_context(&Context::new().with_remote_span_context(context.clone()), &mut carrier);
         assert_eq!(parse(&carrier[HEADER]), Some(context));
     }

@@ -1,19 +1,19 @@
 //! A row of the outbox as a message.
 
-use event::{Envelope, EventMeta, Recorded, TraceContext};
+use event::{Envelope, EventMeta, OutboxRecord, TraceContext};
 use tracing::{Span, field::Empty, info_span};
 
 use super::Row;
 use crate::bus::Message;
 
 /// A claimed row on its way, within its producer's span.
-pub(super) struct Sending {
+pub(super) struct OutgoingMessage {
     pub meta: EventMeta,
     pub span: Span,
     pub message: Message,
 }
 
-impl Sending {
+impl OutgoingMessage {
     pub fn new(row: &Row, service: &'static str) -> Result<Self, serde_json::Error> {
         let meta = EventMeta {
             id: row.event_id,
@@ -25,7 +25,7 @@ impl Sending {
         let stored = TraceContext { traceparent: row.traceparent.clone(), tracestate: row.tracestate.clone() };
         let span = producer_span(&meta);
         stored.continue_in(&span);
-        let recorded = Recorded {
+        let recorded = OutboxRecord {
             meta: meta.clone(),
             version: row.version,
             time: row.recorded_at.to_jiff(),

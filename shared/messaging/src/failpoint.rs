@@ -6,7 +6,7 @@
 /// What has just been done. A broker and the loops around relay, router and re-driver reach the steps that are theirs:
 /// in a schedule both are the test's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum Failpoint {
     /// The relay has claimed rows of the outbox.
     Claimed,
     /// The broker was given one message.
@@ -39,9 +39,9 @@ pub enum Step {
 
 /// Says that `step` is done.
 #[cfg(not(any(test, feature = "testing")))]
-pub(crate) fn reached(_: Step) -> std::future::Ready<()> {
+pub(crate) fn hit(_: Failpoint) -> std::future::Ready<()> {
     std::future::ready(())
 }
 
 #[cfg(any(test, feature = "testing"))]
-pub(crate) use crate::testing::stepped::reached;
+pub(crate) use crate::testing::stepped::hit;
