@@ -12,8 +12,8 @@ use crate::{
 
 mod discard;
 mod edit;
-mod hospital;
 mod list;
+mod messages;
 mod retry;
 mod show;
 

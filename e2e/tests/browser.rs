@@ -12,9 +12,9 @@ mod browser {
     mod access;
     mod appearance;
     mod flow;
-    mod hospital;
     mod keyboard;
     mod live;
+    mod parked;
     mod pictures;
     mod stream;
 }

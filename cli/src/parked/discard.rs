@@ -1,13 +1,13 @@
 //! `fleet parked discard`.
 
 use clap::Args;
-use messaging::parked::hospital::Summary;
+use messaging::parked::operations::Summary;
 use reqwest::Method;
 use serde_json::json;
 
 use super::{
     NOTHING, SelectionArgs,
-    hospital::{self, Kept},
+    messages::{self, Kept},
 };
 use crate::{ask, http, operations::Operations};
 
@@ -26,11 +26,11 @@ pub struct DiscardArgs {
 pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
     let selected = match args.selection.id {
         Some(id) => {
-            let records = hospital::find(operations, id, args.selection.filter.service).await?;
-            let one = hospital::the_one(records)?;
+            let records = messages::find(operations, id, args.selection.filter.service).await?;
+            let one = messages::the_one(records)?;
             one.map(|Kept { service, what }| Kept { service, what: what.summary }).into_iter().collect()
         }
-        None => hospital::list(operations, &args.selection.filter, MOST).await?,
+        None => messages::list(operations, &args.selection.filter, MOST).await?,
     };
     if selected.is_empty() {
         eprintln!("nothing to discard");

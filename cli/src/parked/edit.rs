@@ -13,7 +13,7 @@ use clap::Args;
 use reqwest::Method;
 use uuid::Uuid;
 
-use super::{NOTHING, hospital, show::text};
+use super::{NOTHING, messages, show::text};
 use crate::{
     ask, http,
     operations::{Operations, Service},
@@ -32,8 +32,8 @@ pub struct EditArgs {
 }
 
 pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8> {
-    let records = hospital::find(operations, args.id, args.service).await?;
-    let Some(record) = hospital::the_one(records)? else {
+    let records = messages::find(operations, args.id, args.service).await?;
+    let Some(record) = messages::the_one(records)? else {
         eprintln!("no service keeps {}", args.id);
         return Ok(NOTHING);
     };

@@ -3,11 +3,11 @@
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets::NOTHING as BARE};
 use jiff::{SignedDuration, Timestamp};
-use messaging::parked::hospital::Summary;
+use messaging::parked::operations::Summary;
 
 use super::{
     FilterArgs,
-    hospital::{self, Kept},
+    messages::{self, Kept},
 };
 use crate::{operations::Operations, out};
 
@@ -25,7 +25,7 @@ pub struct ListArgs {
 
 pub async fn list(operations: &Operations, args: &ListArgs) -> anyhow::Result<u8> {
     // One more shows whether there are more.
-    let mut found = hospital::list(operations, &args.filter, args.limit.saturating_add(1)).await?;
+    let mut found = messages::list(operations, &args.filter, args.limit.saturating_add(1)).await?;
     let more = found.len() > args.limit;
     found.truncate(args.limit);
     if args.json {

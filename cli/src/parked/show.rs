@@ -3,14 +3,14 @@
 use clap::Args;
 use messaging::{
     audit::Entry,
-    parked::hospital::{Attempt, Record},
+    parked::operations::{Attempt, Record},
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     NOTHING,
-    hospital::{self, Kept},
+    messages::{self, Kept},
 };
 use crate::{
     operations::{Operations, Service},
@@ -30,7 +30,7 @@ pub struct ShowArgs {
 }
 
 pub async fn show(operations: &Operations, args: &ShowArgs) -> anyhow::Result<u8> {
-    let records = hospital::find(operations, args.id, args.service).await?;
+    let records = messages::find(operations, args.id, args.service).await?;
     if records.is_empty() {
         eprintln!("no service keeps {}", args.id);
         return Ok(NOTHING);

@@ -19,7 +19,7 @@ async fn every_page_is_marked_up_and_readable() -> anyhow::Result<()> {
         let message = poison.path("email");
         let flow = format!("/flow?id={}", registration.event_id);
         let pages =
-            [("/", ".flow-row"), (&flow, ".verdict .is-done"), ("/hospital", "#patients li"), (&message, "#record h2")];
+            [("/", ".flow-row"), (&flow, ".verdict .is-done"), ("/parked", "#messages li"), (&message, "#record h2")];
         sign_in(browser).await?;
         for theme in ["light", "dark"] {
             browser.emulate(1280, 900, theme).await?;

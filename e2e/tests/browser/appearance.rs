@@ -46,7 +46,7 @@ async fn the_theme_is_the_systems_until_another_is_chosen_which_stays() -> anyho
         browser.find("#theme", "system").await?.click().await?;
         browser.find("#theme", "light").await?;
         ensure!(browser.run(PAPER).await? == light, "the chosen theme is not shown");
-        browser.visit(&page("/hospital")?).await?;
+        browser.visit(&page("/parked")?).await?;
         browser.find("#theme", "light").await?;
         ensure!(browser.run(PAPER).await? == light, "the choice is forgotten");
         Ok(())

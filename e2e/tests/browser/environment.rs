@@ -31,7 +31,7 @@ pub fn database() -> anyhow::Result<Database> {
     Database::new(&variable("POSTGRES_ADMIN_URL")?)
 }
 
-/// What opens the hospital.
+/// What opens the parked messages.
 pub fn token() -> anyhow::Result<String> {
     variable("ADMIN_TOKEN")
 }

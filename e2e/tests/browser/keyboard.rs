@@ -50,18 +50,18 @@ async fn somebody_is_registered_and_the_flow_opened() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn the_hospital_is_opened_and_a_message_looked_at() -> anyhow::Result<()> {
+async fn parked_messages_are_opened_and_one_is_looked_at() -> anyhow::Result<()> {
     let database = database()?;
     let poison = Poison::register(&database, "Ines Jete", "name").await?;
     with_browser(&[], async |browser| {
-        browser.visit(&page("/hospital")?).await?;
+        browser.visit(&page("/parked")?).await?;
         browser.find("#sign-in h2", "Who").await?;
         // The page has put the focus where one begins.
         browser.type_text("browser test").await?;
         tab_to(browser, "#token").await?;
         browser.type_text(&token()?).await?;
         browser.press(ENTER).await?;
-        let row = format!("#patients a[href='{}']", poison.path("loyalty"));
+        let row = format!("#messages a[href='{}']", poison.path("loyalty"));
         browser.find(&row, "dead").await?;
         tab_to(browser, &row).await?;
         browser.press(ENTER).await?;

@@ -30,15 +30,15 @@ async fn every_page_is_pictured() -> anyhow::Result<()> {
             ("live", "/", ".flow-row"),
             ("flow", &flows[0], ".verdict .is-done"),
             ("compensated", &flows[1], ".verdict .is-compensated"),
-            ("sign-in", "/hospital", "#sign-in"),
-            ("hospital", &message, "#record h2"),
+            ("sign-in", "/parked", "#sign-in"),
+            ("parked", &message, "#record h2"),
         ];
         for theme in ["light", "dark"] {
             for (window, width, height) in WINDOWS {
                 for (name, path, there) in pages {
                     browser.emulate(width, height, theme).await?;
                     browser.visit(&page(path)?).await?;
-                    if name == "hospital" {
+                    if name == "parked" {
                         sign_in(browser).await?;
                         browser.visit(&page(path)?).await?;
                     }

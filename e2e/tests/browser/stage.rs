@@ -49,9 +49,9 @@ async fn stage(expected: &[&str], test: impl AsyncFnOnce(&Browser) -> anyhow::Re
     closed
 }
 
-/// Opens the hospital as an operator.
+/// Opens the parked messages as an operator.
 pub async fn sign_in(browser: &Browser) -> anyhow::Result<()> {
-    browser.visit(&page("/hospital")?).await?;
+    browser.visit(&page("/parked")?).await?;
     browser.find("#sign-in h2", "Who looks after them?").await?;
     browser.find("#operator-name", "").await?.fill("browser test").await?;
     browser.find("#token", "").await?.fill(&token()?).await?;
@@ -60,7 +60,7 @@ pub async fn sign_in(browser: &Browser) -> anyhow::Result<()> {
 }
 
 /// Both services that react to `customer_created`.
-pub const WARDS: [&str; 2] = ["email", "loyalty"];
+pub const REACTING: [&str; 2] = ["email", "loyalty"];
 
 /// A customer whose `customer_created` nobody can handle, as it lacks a field.
 pub struct Poison {
@@ -103,7 +103,7 @@ impl Poison {
     pub async fn heal(&self, database: &Database) -> anyhow::Result<()> {
         let (api, id) = (api()?, self.event_id);
         let admin = Admin::new(&api, &token()?)?;
-        for service in WARDS {
+        for service in REACTING {
             let again = "SET state = 'dead', resolved_at = NULL WHERE state = 'discarded'";
             database.execute(&format!("UPDATE {service}.parked {again} AND event_id = '{id}'")).await?;
             let event = eventually("the poison is parked", || admin.parked_event(service, id)).await?;
@@ -112,8 +112,8 @@ impl Poison {
         api.until_status(self.customer, "onboarded").await.map(drop)
     }
 
-    /// Where a service's hospital shows it.
+    /// Where the page shows what a service has parked.
     pub fn path(&self, service: &str) -> String {
-        format!("/hospital?service={service}&message={}", self.event_id)
+        format!("/parked?service={service}&message={}", self.event_id)
     }
 }

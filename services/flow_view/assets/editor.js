@@ -1,7 +1,7 @@
 // Corrects an event: its text, whether it is JSON, and why the service refuses it. What was typed is kept when it does.
 
 import { element, setText } from "./dom.js";
-import { ask } from "./operator.js";
+import { ask } from "./session.js";
 
 /** The event as people read it. What is no JSON is a text. */
 export function pretty(event) {

@@ -1,8 +1,8 @@
 // The page of one flow, or of all flows of a customer.
 
 import { follow, get, showConnection } from "./api.js";
-import { article } from "./article.js";
-import { announce } from "./copy.js";
+import { article } from "./flow-details.js";
+import { announce } from "./copy-button.js";
 import { element } from "./dom.js";
 import { serverTime, short } from "./format.js";
 

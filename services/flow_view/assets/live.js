@@ -2,10 +2,10 @@
 
 import { follow, get, showConnection } from "./api.js";
 import { element, setText } from "./dom.js";
-import { FlowList } from "./flowlist.js";
+import { FlowList } from "./flow-list.js";
 import { number, serverTime } from "./format.js";
-import { ChoreographyMap } from "./map.js";
-import { service } from "./owners.js";
+import { ChoreographyMap } from "./choreography-map.js";
+import { service } from "./icons.js";
 import { RegisterForm } from "./register.js";
 
 const byId = (id) => document.getElementById(id);

@@ -3,7 +3,7 @@
 import { json, send } from "./api.js";
 import { element, setText } from "./dom.js";
 import { duration } from "./format.js";
-import { state } from "./owners.js";
+import { state } from "./icons.js";
 import { tiny } from "./timeline.js";
 
 const NAMES = [

@@ -2,7 +2,7 @@
 
 import { svg } from "./dom.js";
 import { duration } from "./format.js";
-import { shape } from "./owners.js";
+import { shape } from "./icons.js";
 
 const WIDTH = 320;
 const HEIGHT = 20;

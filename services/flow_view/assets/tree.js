@@ -1,10 +1,10 @@
 // The tree of causation: each event, what it called for, and what came of it.
 
-import { copyable } from "./copy.js";
+import { copyable } from "./copy-button.js";
 import { element } from "./dom.js";
 import { age, duration, exact, list, short } from "./format.js";
-import { mark, service } from "./owners.js";
-import { held, hospital, inHospital } from "./stuck.js";
+import { mark, service } from "./icons.js";
+import { held, parkedPage, isParked } from "./overdue.js";
 import { flatten } from "./waterfall.js";
 
 const WORDS = { done: "done", open: "expected", overdue: "overdue", moot: "not needed", unseen: "unseen" };
@@ -69,7 +69,7 @@ function event(node, types) {
 
 function stepOf(step, node, types) {
   const link =
-    inHospital(step) && element("a", { href: hospital(step.service, node.event_id) }, "See it in the hospital");
+    isParked(step) && element("a", { href: parkedPage(step.service, node.event_id) }, "See the parked message");
   return element(
     "li",
     { class: `step is-${step.state}` },

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { duration, exact } from "./format.js";
-import { mark } from "./owners.js";
+import { mark } from "./icons.js";
 
 /** The share of the width that is left for what is still missing. */
 const TO_COME = 0.16;

@@ -7,13 +7,13 @@ use axum::{
     Router,
     extract::Path,
     http::{
-        HeaderMap, HeaderName, StatusCode,
+        HeaderMap, HeaderName, StatusCode, Uri,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
             X_CONTENT_TYPE_OPTIONS,
         },
     },
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use service::problem::Problem;
@@ -32,35 +32,35 @@ macro_rules! assets {
 
 const ASSETS: &[(&str, &str)] = assets![
     "flow.html",
-    "hospital.html",
+    "parked.html",
     "index.html",
     "logo.svg",
     "base.css",
     "flow.css",
-    "hospital.css",
+    "parked.css",
     "live.css",
     "parts.css",
     "api.js",
-    "article.js",
-    "cards.js",
-    "copy.js",
+    "flow-details.js",
+    "service-card.js",
+    "copy-button.js",
     "dom.js",
-    "drawing.js",
+    "shapes.js",
     "editor.js",
     "flow.js",
-    "flowlist.js",
+    "flow-list.js",
     "format.js",
-    "hospital.js",
+    "parked.js",
     "live.js",
-    "map.js",
-    "operator.js",
-    "owners.js",
-    "patients.js",
-    "record.js",
+    "choreography-map.js",
+    "session.js",
+    "icons.js",
+    "message-list.js",
+    "message-view.js",
     "register.js",
-    "score.js",
-    "sheet.js",
-    "stuck.js",
+    "choreography-layout.js",
+    "message-details.js",
+    "overdue.js",
     "theme.js",
     "timeline.js",
     "tree.js",
@@ -72,8 +72,14 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(async |headers: HeaderMap| asset("index.html", &headers)))
         .route("/flow", get(async |headers: HeaderMap| asset("flow.html", &headers)))
-        .route("/hospital", get(async |headers: HeaderMap| asset("hospital.html", &headers)))
+        .route("/parked", get(async |headers: HeaderMap| asset("parked.html", &headers)))
+        .route("/hospital", get(moved))
         .route("/assets/{name}", get(async |Path(name): Path<String>, headers: HeaderMap| asset(&name, &headers)))
+}
+
+/// Where the page of parked messages was before.
+async fn moved(uri: Uri) -> Redirect {
+    Redirect::permanent(&uri.to_string().replacen("/hospital", "/parked", 1))
 }
 
 fn asset(name: &str, request: &HeaderMap) -> Response {
@@ -115,6 +121,9 @@ fn media_type(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt;
+
     use std::{collections::BTreeSet, fs, path::Path};
 
     use super::*;
@@ -153,5 +162,13 @@ mod tests {
     #[test]
     fn what_is_no_asset_is_not_found() {
         assert_eq!(asset("../Cargo.toml", &HeaderMap::new()).status(), StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_former_address_of_parked_messages_leads_there_with_its_query() {
+        let request = Request::get("/hospital?service=email&message=1").body(Body::empty()).unwrap();
+        let response = routes::<()>().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+        assert_eq!(response.headers()["location"], "/parked?service=email&message=1");
     }
 }

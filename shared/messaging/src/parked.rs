@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub mod dead_letters;
-pub mod hospital;
+pub mod operations;
 pub mod redrive;
 pub mod state;
 

@@ -1,4 +1,4 @@
-//! Administration, on the operations port: the hospital, replays, republishing.
+//! Administration, on the operations port: parked messages, replays, republishing.
 //!
 //! Whoever has the token may do everything here; `X-Operator` says who it is, for the audit trail. Without a configured
 //! token nobody may do anything.

@@ -7,8 +7,8 @@ mod suite {
     mod authorization;
     mod desk;
     mod edit;
-    mod hospital;
     mod metrics;
+    mod parked;
     mod receipts;
     mod replay;
     mod republish;

@@ -34,8 +34,8 @@ const ANSWER: [HeaderName; 5] = [
 pub fn routes() -> Router<View> {
     Router::new()
         .route("/customers", post(register))
-        .route("/services/{service}/admin/parked", any(hospital))
-        .route("/services/{service}/admin/parked/{*path}", any(hospital))
+        .route("/services/{service}/admin/parked", any(parked))
+        .route("/services/{service}/admin/parked/{*path}", any(parked))
         .layer(DefaultBodyLimit::max(2 * MAX_SIZE))
 }
 
@@ -50,7 +50,7 @@ pub async fn register(State(view): State<View>, headers: HeaderMap, body: Bytes)
     forward(&view, "customer", url, Method::POST, &headers, body).await
 }
 
-async fn hospital(
+async fn parked(
     State(view): State<View>,
     Path(path): Path<Vec<(String, String)>>,
     RawQuery(query): RawQuery,

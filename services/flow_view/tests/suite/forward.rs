@@ -50,7 +50,7 @@ async fn ask(stage: &Stage, method: &str, path: &str) -> (StatusCode, HeaderMap,
 }
 
 #[tokio::test]
-async fn requests_to_the_hospital_go_through_as_they_are() {
+async fn requests_about_parked_messages_go_through_as_they_are() {
     let stage = Stage::with(&echo().await).await;
     let id = "01a1fe3a-7e67-77aa-9e5d-0db615ec4bf3";
     for (method, path) in [

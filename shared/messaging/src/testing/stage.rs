@@ -22,7 +22,7 @@ use crate::{
     database::Database,
     failure::HandlerError,
     handler::{Handler, Handlers},
-    parked::hospital::Hospital,
+    parked::operations::ParkedOperations,
     router::RouterSettings,
     unit_of_work::UnitOfWork,
 };
@@ -159,8 +159,8 @@ impl Stage {
     }
 
     /// What an operator sees of the reader's parked messages and may do about them.
-    pub fn hospital(&self) -> Hospital {
-        Hospital::new(self.reader.database.clone(), reader_handlers(&self.handler))
+    pub fn parked_operations(&self) -> ParkedOperations {
+        ParkedOperations::new(self.reader.database.clone(), reader_handlers(&self.handler))
     }
 
     /// The names in the order in which they were written down.

@@ -106,7 +106,7 @@ async fn what_the_broker_gave_up_is_dead_with_the_broker_s_reason_and_can_be_ret
         (id, event.to_owned(), Some(key), "dead".to_owned(), "given_up_by_broker".to_owned(), error)
     };
     assert_eq!(parked(&database).await, [dead(id, "order_placed", ada)]);
-    let record = serde_json::to_value(stage.hospital().show(id).await.unwrap()).unwrap();
+    let record = serde_json::to_value(stage.parked_operations().show(id).await.unwrap()).unwrap();
     assert_eq!(record["failures"][0]["reason"], "given_up_by_broker");
     assert_eq!(record["event"]["data"]["order_id"], json!(ada));
 
@@ -114,7 +114,7 @@ async fn what_the_broker_gave_up_is_dead_with_the_broker_s_reason_and_can_be_ret
     stage.create(ada, "second").await;
     stage.settle().await;
     assert!(stage.effects().await.is_empty());
-    stage.hospital().retry(id, &Operator("a test".into())).await.unwrap();
+    stage.parked_operations().retry(id, &Operator("a test".into())).await.unwrap();
     stage.redrive().await;
     assert_eq!(stage.effects().await, ["Ada", "second"]);
     queue.delete().await;

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use messaging::{
     audit::Operator,
     database::Database,
-    parked::hospital::State,
+    parked::operations::State,
     retention::{Purge, Purged, Retention},
     testing::{
         broker::Broker,
@@ -99,7 +99,7 @@ async fn an_event_leaves_the_inbox_after_90_days_unless_it_is_still_parked() {
     let discarded = stage.create(order(), "permanent").await.id;
     let dead = stage.create(order(), "permanent").await.id;
     stage.settle().await;
-    stage.hospital().discard(discarded, "not needed", &operator()).await.unwrap();
+    stage.parked_operations().discard(discarded, "not needed", &operator()).await.unwrap();
     stage.advance(days(10));
     let recent = stage.create(order(), "Bob").await.id;
     stage.settle().await;
@@ -121,10 +121,10 @@ async fn what_was_resolved_a_moment_ago_can_still_be_looked_up_however_long_it_w
     let dead = stage.create(order(), "permanent").await.id;
     stage.settle().await;
     stage.advance(days(100));
-    let hospital = stage.hospital();
-    hospital.discard(dead, "not needed", &operator()).await.unwrap();
+    let parked = stage.parked_operations();
+    parked.discard(dead, "not needed", &operator()).await.unwrap();
     assert_eq!(purge(&stage.reader.database).await, 0);
-    assert_eq!(hospital.show(dead).await.unwrap().summary.state, State::Discarded);
+    assert_eq!(parked.show(dead).await.unwrap().summary.state, State::Discarded);
     stage.advance(days(90) + SignedDuration::from_secs(1));
     assert_eq!(purge(&stage.reader.database).await, 2);
 }

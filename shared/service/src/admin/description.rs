@@ -13,7 +13,7 @@ use crate::receipts;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "administration", description = "The hospital, replays, republishing; what the service has on the bus. Not for the public."),
+    info(title = "administration", description = "Parked messages, replays, republishing; what the service has on the bus. Not for the public."),
     paths(
         parked::list, parked::show, parked::retry, parked::retry_all, parked::edit, parked::discard, replay::replay,
         outbox::republish, receipts::receipts, topology::show

@@ -1,4 +1,4 @@
-//! `/admin/parked`: the hospital.
+//! `/admin/parked`: parked messages.
 
 use axum::{
     Json, Router,
@@ -10,7 +10,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post, put},
 };
-use messaging::parked::hospital::{Filter, Hospital, Record, Refusal, State as Parked, Summary};
+use messaging::parked::operations::{Filter, ParkedOperations, Record, Refusal, State as Parked, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -31,7 +31,7 @@ pub fn routes(admin: &Admin) -> Router {
         .route("/parked/{event_id}/retry", post(retry))
         .route("/parked/{event_id}/event", put(edit))
         .route("/parked/{event_id}/discard", post(discard))
-        .with_state(Hospital::new(admin.database.clone(), admin.handlers.clone()))
+        .with_state(ParkedOperations::new(admin.database.clone(), admin.handlers.clone()))
 }
 
 /// Which page of which messages.
@@ -106,14 +106,14 @@ impl From<Refusal> for Problem {
     responses((status = 200, body = Page), (status = 400, body = Problem), (status = 401, body = Problem))
 )]
 pub(super) async fn list(
-    State(hospital): State<Hospital>,
+    State(parked): State<ParkedOperations>,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
     let Query(Listing { state, event_type, subject, cursor, limit }) = query?;
     let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     // One more than a page shows whether there is another.
     let filter = storable(Filter { state, event_type, subject })?;
-    let mut items = hospital.list(&filter, cursor, i64::from(limit) + 1).await?;
+    let mut items = parked.list(&filter, cursor, i64::from(limit) + 1).await?;
     let more = items.len() > usize::from(limit);
     items.truncate(limit.into());
     let next_cursor = items.last().filter(|_| more).map(|last| last.seq.to_string());
@@ -125,8 +125,8 @@ pub(super) async fn list(
     get, path = "/admin/parked/{event_id}", params(("event_id" = Uuid, Path)), security(("token" = [])),
     responses((status = 200, body = Record), (status = 404, body = Problem))
 )]
-pub(super) async fn show(State(hospital): State<Hospital>, id: Path<String>) -> Result<Json<Record>, Problem> {
-    Ok(Json(hospital.show(message_id(id)?).await?))
+pub(super) async fn show(State(parked): State<ParkedOperations>, id: Path<String>) -> Result<Json<Record>, Problem> {
+    Ok(Json(parked.show(message_id(id)?).await?))
 }
 
 /// Try a message again now, in this service only; what waits behind it follows.
@@ -135,11 +135,11 @@ pub(super) async fn show(State(hospital): State<Hospital>, id: Path<String>) -> 
     responses((status = 202, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub(super) async fn retry(
-    State(hospital): State<Hospital>,
+    State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
 ) -> Result<(StatusCode, Json<Summary>), Problem> {
-    Ok((StatusCode::ACCEPTED, Json(hospital.retry(message_id(id)?, &operator).await?)))
+    Ok((StatusCode::ACCEPTED, Json(parked.retry(message_id(id)?, &operator).await?)))
 }
 
 /// Try all that the filters select again now. Those that wait behind another follow by themselves.
@@ -148,13 +148,13 @@ pub(super) async fn retry(
     responses((status = 202, description = "`{\"retried\": 3}`"), (status = 400, body = Problem))
 )]
 pub(super) async fn retry_all(
-    State(hospital): State<Hospital>,
+    State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     query: Result<Query<Selection>, QueryRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let Query(Selection { state, event_type, subject }) = query?;
     let filter = storable(Filter { state, event_type, subject })?;
-    let retried = hospital.retry_all(&filter, &operator).await?;
+    let retried = parked.retry_all(&filter, &operator).await?;
     Ok((StatusCode::ACCEPTED, counted("retried", retried)))
 }
 
@@ -166,7 +166,7 @@ pub(super) async fn retry_all(
               (status = 422, body = Problem))
 )]
 pub(super) async fn edit(
-    State(hospital): State<Hospital>,
+    State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
     body: Result<Bytes, BytesRejection>,
@@ -175,7 +175,7 @@ pub(super) async fn edit(
     if body.len() > event::MAX_SIZE {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "an event has at most 256 KiB"));
     }
-    Ok(Json(hospital.edit(message_id(id)?, body.to_vec(), &operator).await?))
+    Ok(Json(parked.edit(message_id(id)?, body.to_vec(), &operator).await?))
 }
 
 /// Give a message up; what waits behind it follows.
@@ -186,7 +186,7 @@ pub(super) async fn edit(
               (status = 422, body = Problem))
 )]
 pub(super) async fn discard(
-    State(hospital): State<Hospital>,
+    State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
     body: Result<Json<Discard>, JsonRejection>,
@@ -198,5 +198,5 @@ pub(super) async fn discard(
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "say why the message is given up");
         return Err(problem.with_field("reason", "is 1 to 500 characters"));
     }
-    Ok(Json(hospital.discard(id, reason, &operator).await?))
+    Ok(Json(parked.discard(id, reason, &operator).await?))
 }

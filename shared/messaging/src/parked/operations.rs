@@ -1,4 +1,4 @@
-//! The hospital: what operators see of parked messages, and what they may do about them.
+//! What operators see of parked messages, and what they may do about them.
 //!
 //! Nothing here handles a message. A retry makes it due, and the [re-driver](super::redrive) of this service, and of no
 //! other, tries it in its turn; what waits behind it follows. Each action is one transaction with its line in the
@@ -48,12 +48,12 @@ pub enum Refusal {
 
 /// The parked messages of one service, for its operators.
 #[derive(Clone, Debug)]
-pub struct Hospital {
+pub struct ParkedOperations {
     database: Database,
     handlers: Handlers,
 }
 
-impl Hospital {
+impl ParkedOperations {
     /// What is parked in `database`; `handlers` say what a corrected event must parse as.
     pub fn new(database: Database, handlers: Handlers) -> Self {
         Self { database, handlers }

@@ -1,7 +1,7 @@
-//! What the services' hospitals are asked, and what they answer.
+//! What the services' parked messages are asked, and what they answer.
 
 use anyhow::{Context, bail};
-use messaging::parked::hospital::{Record, Summary};
+use messaging::parked::operations::{Record, Summary};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

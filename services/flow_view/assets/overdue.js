@@ -20,14 +20,14 @@ export function held(service, held) {
   );
 }
 
-/** Whether the hospital of the service has the message. */
-export function inHospital(step) {
+/** Whether the service has parked the message. */
+export function isParked(step) {
   return ["waiting", "behind", "dead", "discarded"].includes(step.held?.state);
 }
 
-/** Where the hospital shows it. */
-export function hospital(service, eventId) {
-  return `/hospital?service=${encodeURIComponent(service)}&message=${encodeURIComponent(eventId)}`;
+/** Where the page of parked messages shows it. */
+export function parkedPage(service, eventId) {
+  return `/parked?service=${encodeURIComponent(service)}&message=${encodeURIComponent(eventId)}`;
 }
 
 /** `loyalty has not answered customer_created (books the joining points), overdue for 12 s; loyalty is away`. */

@@ -2,9 +2,9 @@
 
 import { arrange, element, setText } from "./dom.js";
 import { age, now, number } from "./format.js";
-import { service } from "./owners.js";
-import { ask } from "./operator.js";
-import { hospital } from "./stuck.js";
+import { service } from "./icons.js";
+import { ask } from "./session.js";
+import { parkedPage } from "./overdue.js";
 
 const MOST = 500;
 
@@ -25,7 +25,7 @@ export async function parked(services, state) {
 }
 
 /** The rows of the list: each a link, marked if it is the chosen one. */
-export class Patients {
+export class MessageList {
   #list;
   #rows = new Map();
 
@@ -53,7 +53,7 @@ export class Patients {
   #row(message) {
     const row =
       this.#rows.get(key(message)) ??
-      element("li", {}, element("a", { href: hospital(message.service, message.event_id) }));
+      element("li", {}, element("a", { href: parkedPage(message.service, message.event_id) }));
     this.#rows.set(key(message), row);
     const content = JSON.stringify(message);
     if (row.dataset.content !== content) {

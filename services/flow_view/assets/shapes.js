@@ -2,8 +2,8 @@
 
 import { element, svg } from "./dom.js";
 import { list } from "./format.js";
-import { service, shape } from "./owners.js";
-import { PILL } from "./score.js";
+import { service, shape } from "./icons.js";
+import { PILL } from "./choreography-layout.js";
 
 export function curve(from, to) {
   const bend = Math.max(14, (to.x - from.x) * 0.55);

@@ -1,16 +1,16 @@
-// The hospital: who operates, which messages there are, and the one that is looked after.
+// Parked messages: who operates, which messages there are, and the one that is looked after.
 
 import { get, showConnection } from "./api.js";
 import { element, setText } from "./dom.js";
 import { serverTime } from "./format.js";
-import { keep, operator } from "./operator.js";
-import { parked, Patients } from "./patients.js";
-import { RecordView } from "./record.js";
+import { keep, operator } from "./session.js";
+import { parked, MessageList } from "./message-list.js";
+import { RecordView } from "./message-view.js";
 
 const LOOK_EVERY = 3000;
 const byId = (id) => document.getElementById(id);
 
-const patients = new Patients(byId("patients"));
+const list = new MessageList(byId("messages"));
 const view = new RecordView(byId("record"), byId("discard"), { acted: () => look(), refused: signOut });
 let services = [];
 let timer = null;
@@ -46,7 +46,7 @@ async function look() {
 function show({ messages, more, away }) {
   const unreachable = away.filter(({ problem }) => problem.status === 0);
   if (unreachable.length && unreachable.length === away.length && !messages.length) throw unreachable[0].problem;
-  patients.show(messages, marked());
+  list.show(messages, marked());
   byId("away").replaceChildren(
     ...away.map(({ service, problem }) => element("li", {}, `${service} can't show its messages: ${problem.message}.`)),
   );
@@ -55,7 +55,7 @@ function show({ messages, more, away }) {
     ? "Those that answer have none."
     : state
       ? `No message is ${state}.`
-      : "Nobody is ill: every message was handled.";
+      : "No message is parked: each was handled.";
   setText(byId("nobody"), messages.length ? (more ? "Only the newest 500 of each service are shown." : "") : nobody);
   byId("nobody").hidden = messages.length > 0 && !more;
 }
@@ -64,7 +64,7 @@ function signOut(problem) {
   keep(null);
   clearTimeout(timer);
   view.choose(null);
-  byId("ward").hidden = true;
+  byId("parked-layout").hidden = true;
   byId("operator").hidden = true;
   byId("sign-in").hidden = false;
   const text = problem?.status === 401 ? "The token was refused." : (problem?.message ?? "");
@@ -74,7 +74,7 @@ function signOut(problem) {
 
 function signedIn() {
   byId("sign-in").hidden = true;
-  byId("ward").hidden = false;
+  byId("parked-layout").hidden = false;
   byId("operator").hidden = false;
   setText(byId("who"), operator().name);
   look();
@@ -83,7 +83,7 @@ function signedIn() {
 
 /** Links within this page change only what is shown. */
 function navigate(event) {
-  const link = event.target.closest('a[href^="/hospital?"]');
+  const link = event.target.closest('a[href^="/parked?"]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   history.pushState(null, "", link.getAttribute("href"));
@@ -91,8 +91,8 @@ function navigate(event) {
 }
 
 function arrived() {
-  patients.mark(marked());
-  byId("ward").classList.toggle("chosen", chosen() !== null);
+  list.mark(marked());
+  byId("parked-layout").classList.toggle("chosen", chosen() !== null);
   view.choose(chosen());
 }
 
@@ -124,6 +124,6 @@ byId("sign-in").addEventListener("submit", (event) => {
 byId("forget").addEventListener("click", () => signOut());
 byId("state").addEventListener("change", look);
 byId("from").addEventListener("change", look);
-byId("ward").addEventListener("click", navigate);
+byId("parked-layout").addEventListener("click", navigate);
 addEventListener("popstate", arrived);
 start();

@@ -1,10 +1,10 @@
 // One flow as people read it: how it stands, its times, its tree, its ids, and where to look further.
 
-import { copyable } from "./copy.js";
+import { copyable } from "./copy-button.js";
 import { element, outside } from "./dom.js";
 import { dated, duration, short } from "./format.js";
-import { mark, state } from "./owners.js";
-import { hospital, inHospital, sentence } from "./stuck.js";
+import { mark, state } from "./icons.js";
+import { parkedPage, isParked, sentence } from "./overdue.js";
 import { tree } from "./tree.js";
 import { waterfall } from "./waterfall.js";
 
@@ -55,11 +55,11 @@ function problems(flow) {
       {},
       sentence(step),
       ". ",
-      inHospital(step) &&
+      isParked(step) &&
         element(
           "a",
-          { href: hospital(step.service, step.event_id), data: { key: `hospital ${step.event_id}` } },
-          "See it in the hospital",
+          { href: parkedPage(step.service, step.event_id), data: { key: `parked ${step.event_id}` } },
+          "See the parked message",
         ),
     ),
   );

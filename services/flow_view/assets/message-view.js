@@ -1,12 +1,12 @@
 // One parked message: what is known of it, and what an operator can do about it.
 
-import { announce } from "./copy.js";
+import { announce } from "./copy-button.js";
 import { element } from "./dom.js";
 import { editor } from "./editor.js";
 import { json } from "./api.js";
-import { ask } from "./operator.js";
-import { service } from "./owners.js";
-import { sheet } from "./sheet.js";
+import { ask } from "./session.js";
+import { service } from "./icons.js";
+import { sheet } from "./message-details.js";
 
 const LOOK_EVERY = 600;
 const LOOK_FOR = 15_000;

@@ -1,11 +1,11 @@
-//! The hospital: poison is found, corrected and tried again, and what it says stays text.
+//! Parked messages: poison is found, corrected and tried again, and what it says stays text.
 
 use anyhow::ensure;
 
 use super::{
     driver::Browser,
     environment::{database, page},
-    stage::{Poison, WARDS, sign_in, with_browser},
+    stage::{Poison, REACTING, sign_in, with_browser},
 };
 
 #[tokio::test]
@@ -13,8 +13,8 @@ async fn poison_is_corrected_and_retried_and_its_flow_goes_on() -> anyhow::Resul
     let poison = Poison::register(&database()?, "Ada Arabesque", "name").await?;
     with_browser(&["422"], async |browser| {
         sign_in(browser).await?;
-        for service in WARDS {
-            browser.find(&format!("#patients a[href='{}']", poison.path(service)), "dead").await?.click().await?;
+        for service in REACTING {
+            browser.find(&format!("#messages a[href='{}']", poison.path(service)), "dead").await?.click().await?;
             browser.find("#record", "missing field `name`").await?;
             correct(browser, &poison).await?;
             browser.find("#record [data-key=retry]", "Retry now").await?.click().await?;
@@ -75,8 +75,8 @@ async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
     let poison = Poison::register(&database, "Hugo Glissade", "email").await?;
     with_browser(&[], async |browser| {
         sign_in(browser).await?;
-        for service in WARDS {
-            browser.find(&format!("#patients a[href='{}']", poison.path(service)), "dead").await?.click().await?;
+        for service in REACTING {
+            browser.find(&format!("#messages a[href='{}']", poison.path(service)), "dead").await?.click().await?;
             browser.find("#record [data-key=discard]", "Give it up").await?.click().await?;
             let confirm = browser.find("#discard button.danger", "Give it up for good").await?;
             confirm.click().await?;
@@ -98,7 +98,7 @@ async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_wrong_token_opens_nothing_and_a_right_one_can_be_forgotten() -> anyhow::Result<()> {
     with_browser(&["401"], async |browser| {
-        browser.visit(&page("/hospital")?).await?;
+        browser.visit(&page("/parked")?).await?;
         browser.find("#operator-name", "").await?.fill("browser test").await?;
         browser.find("#token", "").await?.fill("a guess").await?;
         browser.find("#sign-in button", "Open").await?.click().await?;

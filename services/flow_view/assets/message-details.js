@@ -1,12 +1,12 @@
 // What is known of a parked message, drawn.
 
-import { copyable } from "./copy.js";
+import { copyable } from "./copy-button.js";
 import { element } from "./dom.js";
 import { pretty } from "./editor.js";
 import { dated, number } from "./format.js";
-import { service } from "./owners.js";
-import { times } from "./patients.js";
-import { hospital } from "./stuck.js";
+import { service } from "./icons.js";
+import { times } from "./message-list.js";
+import { parkedPage } from "./overdue.js";
 
 /** The parts of the sheet: of `record` in the service `name`, with what was `said` last and what can be done. */
 export function sheet(name, record, said, actions) {
@@ -19,12 +19,12 @@ export function sheet(name, record, said, actions) {
     [
       "Waits behind",
       record.waits_behind &&
-        element("a", { href: hospital(name, record.waits_behind) }, "an earlier message of this customer"),
+        element("a", { href: parkedPage(name, record.waits_behind) }, "an earlier message of this customer"),
     ],
     ["Resolved", record.resolved_at && dated(record.resolved_at)],
   ];
   return [
-    element("a", { class: "back", href: "/hospital?" }, "All messages"),
+    element("a", { class: "back", href: "/parked?" }, "All messages"),
     element(
       "header",
       {},

@@ -2,7 +2,7 @@
 
 import { element, setText } from "./dom.js";
 import { number } from "./format.js";
-import { service } from "./owners.js";
+import { service } from "./icons.js";
 
 export function serviceCard({ name, height }) {
   const card = element(
@@ -27,8 +27,8 @@ export function showHealth(card, health) {
   const waiting = parked ? parked.waiting + parked.behind : 0;
   const counts = [
     outbox && element("span", {}, `outbox ${number(outbox.unpublished)}`),
-    parked && ward(health.name, waiting, "parked"),
-    parked && ward(health.name, parked.dead, "dead"),
+    parked && parkedLink(health.name, waiting, "parked"),
+    parked && parkedLink(health.name, parked.dead, "dead"),
   ];
   const key = JSON.stringify([outbox?.unpublished, waiting, parked?.dead]);
   if (depth.dataset.shown === key) return;
@@ -36,8 +36,8 @@ export function showHealth(card, health) {
   depth.replaceChildren(...counts.filter(Boolean));
 }
 
-function ward(name, count, word) {
+function parkedLink(name, count, word) {
   const text = `${word} ${number(count)}`;
   if (!count) return element("span", {}, text);
-  return element("a", { class: word, href: `/hospital?service=${encodeURIComponent(name)}` }, text);
+  return element("a", { class: word, href: `/parked?service=${encodeURIComponent(name)}` }, text);
 }

@@ -3,8 +3,8 @@
 import { get } from "./api.js";
 import { arrange, element, setText } from "./dom.js";
 import { age, duration, short } from "./format.js";
-import { state } from "./owners.js";
-import { hospital, inHospital, sentence } from "./stuck.js";
+import { state } from "./icons.js";
+import { parkedPage, isParked, sentence } from "./overdue.js";
 import { tiny, told } from "./timeline.js";
 
 /** How many rows are shown at most while new ones come in. */
@@ -150,7 +150,7 @@ function fill(row, flow) {
       "p",
       { class: "why" },
       element("span", {}, sentence(step)),
-      inHospital(step) && element("a", { href: hospital(step.service, step.event_id) }, "See it in the hospital"),
+      isParked(step) && element("a", { href: parkedPage(step.service, step.event_id) }, "See the parked message"),
     ),
   );
   row.replaceChildren(row.firstChild, ...reasons);

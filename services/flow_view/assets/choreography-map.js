@@ -1,10 +1,10 @@
 // Draws the choreography: the services with their health, and their events with what flows at the moment.
 
-import { serviceCard, showHealth } from "./cards.js";
+import { serviceCard, showHealth } from "./service-card.js";
 import { element, setText, svg } from "./dom.js";
-import { curve, describe, pill, signpost, tips } from "./drawing.js";
+import { curve, describe, pill, signpost, tips } from "./shapes.js";
 import { number } from "./format.js";
-import { connect, place } from "./score.js";
+import { connect, place } from "./choreography-layout.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 /** A spark of one event at most so often, in ms; and how much later each further step's is shown. */
