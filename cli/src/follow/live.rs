@@ -135,7 +135,7 @@ fn note(step: &Step, now: Timestamp, paint: Paint) -> Option<String> {
         StepState::Done => None,
         StepState::Open => Some(paint.yellow(&format!("… {}", in_words(step, now)))),
         StepState::Overdue => Some(paint.red(&format!("✗ {}", in_words(step, now)))),
-        StepState::Moot => Some(paint.dim(&format!("{}: nothing to do any more", step.service))),
+        StepState::Skipped => Some(paint.dim(&format!("{}: nothing to do any more", step.service))),
         StepState::Unseen => Some(paint.dim(&format!("{}: {}", step.service, step.what))),
     }
 }

@@ -7,7 +7,7 @@ import { mark, service } from "./icons.js";
 import { held, parkedPage, isParked } from "./overdue.js";
 import { flatten } from "./waterfall.js";
 
-const WORDS = { done: "done", open: "expected", overdue: "overdue", moot: "not needed", unseen: "unseen" };
+const WORDS = { done: "done", open: "expected", overdue: "overdue", skipped: "not needed", unseen: "unseen" };
 
 /** The tree of these nodes. */
 export function tree(nodes) {
@@ -82,7 +82,7 @@ function stepOf(step, node, types) {
 function detail(step, types) {
   const needs = step.to.length > 1 ? `, once ${list(step.to)} are there` : "";
   if (step.state === "unseen") return `${needs}: publishes nothing, so nobody can see it`;
-  if (step.state === "moot") return `${needs}: there is nothing to do any more`;
+  if (step.state === "skipped") return `${needs}: there is nothing to do any more`;
   if (step.state === "done") return `${needs}: ${types.get(step.answered_by) ?? list(step.expects, "or")}`;
   const said = held(step.service, step.held);
   const by = step.due_at ? `expected by ${exact(step.due_at)}` : "expected then";

@@ -25,7 +25,7 @@ pub mod table;
 #[derive(Clone, Debug, Serialize)]
 pub struct Declaration {
     /// Every event, in the order in which a flow may come by them.
-    pub events: &'static [Fact],
+    pub events: &'static [EventDeclaration],
     /// Every reaction.
     pub reactions: &'static [Reaction],
     /// The services that take part, in the order of their list.
@@ -36,7 +36,7 @@ pub struct Declaration {
 
 /// An event, and when its owner publishes it.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Fact {
+pub struct EventDeclaration {
     /// The event's type and owner.
     #[serde(flatten)]
     pub event: EventType,
@@ -54,7 +54,7 @@ pub struct Reaction {
     pub to: &'static [EventType],
     /// Only in a flow that has this event too.
     #[serde(serialize_with = "name")]
-    pub given: Option<EventType>,
+    pub only_if: Option<EventType>,
     /// What the service does.
     pub what: &'static str,
     /// What it then publishes: exactly one of these, as they exclude each other. None: here the flow ends.
@@ -65,7 +65,7 @@ pub struct Reaction {
     pub within: Duration,
     /// Whoever has handled the event may publish nothing if this one is in the flow: there is nothing to do any more.
     #[serde(serialize_with = "name")]
-    pub moot_after: Option<EventType>,
+    pub skipped_if: Option<EventType>,
     /// It undoes what the flow has done so far.
     pub compensates: bool,
 }
@@ -79,25 +79,25 @@ const ADDED: EventType = EventType::of::<StatusPointsAdded>();
 const REVOKED: EventType = EventType::of::<StatusPointsRevoked>();
 
 /// Every event of the fleet, in the order in which a flow may come by them.
-pub const FACTS: &[Fact] = &[
-    Fact { event: CREATED, when: "a registration is committed" },
-    Fact { event: SENT, when: "the SMTP server has accepted the welcome mail" },
-    Fact { event: FAILED, when: "the address is refused for good, or the mail has expired" },
-    Fact { event: ADDED, when: "points are booked" },
-    Fact { event: ONBOARDED, when: "the mail is sent and the points are booked" },
-    Fact { event: DEACTIVATED, when: "the welcome mail has failed" },
-    Fact { event: REVOKED, when: "points are taken back" },
+pub const EVENTS: &[EventDeclaration] = &[
+    EventDeclaration { event: CREATED, when: "a registration is committed" },
+    EventDeclaration { event: SENT, when: "the SMTP server has accepted the welcome mail" },
+    EventDeclaration { event: FAILED, when: "the address is refused for good, or the mail has expired" },
+    EventDeclaration { event: ADDED, when: "points are booked" },
+    EventDeclaration { event: ONBOARDED, when: "the mail is sent and the points are booked" },
+    EventDeclaration { event: DEACTIVATED, when: "the welcome mail has failed" },
+    EventDeclaration { event: REVOKED, when: "points are taken back" },
 ];
 
 /// A reaction that is neither a gate nor a compensation.
 const PLAIN: Reaction = Reaction {
     service: "",
     to: &[],
-    given: None,
+    only_if: None,
     what: "",
     publishes: &[],
     within: Duration::from_secs(10),
-    moot_after: None,
+    skipped_if: None,
     compensates: false,
 };
 
@@ -116,7 +116,7 @@ pub const REACTIONS: &[Reaction] = &[
         to: &[CREATED],
         what: "books the joining points",
         publishes: &[ADDED],
-        moot_after: Some(DEACTIVATED),
+        skipped_if: Some(DEACTIVATED),
         ..PLAIN
     },
     Reaction {
@@ -137,7 +137,7 @@ pub const REACTIONS: &[Reaction] = &[
     Reaction {
         service: "loyalty",
         to: &[DEACTIVATED],
-        given: Some(ADDED),
+        only_if: Some(ADDED),
         what: "takes the points back",
         publishes: &[REVOKED],
         compensates: true,
@@ -148,12 +148,12 @@ pub const REACTIONS: &[Reaction] = &[
 
 /// The whole declaration.
 pub fn declaration() -> Declaration {
-    Declaration { events: FACTS, reactions: REACTIONS, services: services(), observers: observers() }
+    Declaration { events: EVENTS, reactions: REACTIONS, services: services(), observers: observers() }
 }
 
 /// Every event type of the fleet.
 pub fn event_types() -> Vec<EventType> {
-    FACTS.iter().map(|fact| fact.event).collect()
+    EVENTS.iter().map(|fact| fact.event).collect()
 }
 
 /// The services that take part, in the order of their list.
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn whoever_takes_part_is_in_the_list_of_services() {
-        let owners = FACTS.iter().map(|fact| fact.event.owner);
+        let owners = EVENTS.iter().map(|fact| fact.event.owner);
         for service in owners.chain(REACTIONS.iter().map(|reaction| reaction.service)) {
             assert!(services().contains(&service), "{service}");
         }

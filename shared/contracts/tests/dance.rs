@@ -28,7 +28,7 @@ const REACTIONS: &[(&str, &str, &[&str])] = &[
 
 #[test]
 fn the_declared_events_are_these() {
-    let declared: BTreeSet<_> = choreography::FACTS.iter().map(|fact| (fact.event.name, fact.event.owner)).collect();
+    let declared: BTreeSet<_> = choreography::EVENTS.iter().map(|fact| (fact.event.name, fact.event.owner)).collect();
     assert_eq!(declared, EVENTS.iter().copied().collect());
 }
 

@@ -77,7 +77,7 @@ pub fn declare(
     let mut file = RustFile::new(CHOREOGRAPHY, changes.read(CHOREOGRAPHY)?);
     let constant = format!("const {shouting}: EventType = EventType::of::<{path}>();");
     file.add_item_after(|item| item.contains("EventType = EventType::of::<"), "constant of an event type", &constant)?;
-    file.push_to_array("FACTS", &format!("Fact {{ event: {shouting}, when: \"{when}\" }},"))?;
+    file.push_to_array("EVENTS", &format!("EventDeclaration {{ event: {shouting}, when: \"{when}\" }},"))?;
     changes.write(CHOREOGRAPHY, file.formatted(root)?);
 
     let mut dance = RustFile::new(DANCE, changes.read(DANCE)?);

@@ -64,7 +64,7 @@ fn forget_events(changes: &mut ChangeSet, root: &Path, service: &str) -> anyhow:
     let mut wire = RustFile::new(WIRE, changes.read(WIRE)?);
     for event in choreography::publications(service) {
         let constant = constant_of(&file, &Name::parse(event.name)?)?;
-        file.remove_from_array("FACTS", |fact| fact.contains(&format!("event: {constant},")))?;
+        file.remove_from_array("EVENTS", |fact| fact.contains(&format!("event: {constant},")))?;
         file.remove_items(|item| item.starts_with(&format!("const {constant}:")))?;
         wire.remove_statements(WIRE_TEST, |statement| statement.contains(&format!("\"{}.", event.name)))?;
         changes.remove(&format!("shared/contracts/samples/{}.1.json", event.name));

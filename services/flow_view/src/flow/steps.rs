@@ -28,7 +28,7 @@ pub enum StepState {
     /// It should be there by now.
     Overdue,
     /// Nothing is to come: the service has handled the event when there was nothing to do any more.
-    Moot,
+    Skipped,
     /// It publishes nothing, so nobody can see it from outside.
     Unseen,
 }
@@ -112,7 +112,7 @@ impl<'a> FlowOf<'a> {
     }
 
     fn steps_of(&self, reaction: &'static Reaction) -> Vec<Expected> {
-        if reaction.given.is_some_and(|given| !self.has(given)) {
+        if reaction.only_if.is_some_and(|event| !self.has(event)) {
             return Vec::new();
         }
         triggers(self.events, reaction).into_iter().map(|trigger| self.step(reaction, &trigger)).collect()
@@ -152,9 +152,9 @@ impl<'a> FlowOf<'a> {
         match judged_at {
             _ if reaction.publishes.is_empty() => StepState::Unseen,
             _ if answered => StepState::Done,
-            _ if handled && reaction.moot_after.is_some_and(|event| self.has(event)) => StepState::Moot,
+            _ if handled && reaction.skipped_if.is_some_and(|event| self.has(event)) => StepState::Skipped,
             // A gate of which one half is there, in a flow that went the other way, waits for nothing.
-            None if self.went_another_way(reaction) => StepState::Moot,
+            None if self.went_another_way(reaction) => StepState::Skipped,
             Some(judged_at) if judged_at <= self.now => StepState::Overdue,
             Some(_) | None => StepState::Open,
         }

@@ -7,18 +7,18 @@ use std::collections::BTreeSet;
 
 use event::EventType;
 
-use super::{FACTS, Fact, REACTIONS, Reaction};
+use super::{EVENTS, EventDeclaration, REACTIONS, Reaction};
 
 /// The flowchart, with the end of its last line.
 pub fn flowchart() -> String {
     let gates = REACTIONS.iter().filter(|reaction| is_gate(reaction));
     let gates = gates.map(|reaction| format!("{}{{{{and}}}} --> {}", gate(reaction), reaction.service));
-    let arrows = FACTS.iter().map(|fact| format!("{} -- {} --> {}", from(fact), fact.event.name, to(fact.event)));
+    let arrows = EVENTS.iter().map(|fact| format!("{} -- {} --> {}", from(fact), fact.event.name, to(fact.event)));
     gates.chain(arrows).fold("flowchart LR\n".to_owned(), |chart, line| chart + "  " + &line + "\n")
 }
 
 /// Whoever publishes the event, with what precedes it: the beginning of a flow, or the choice, drawn where it is met first.
-fn from(Fact { event, when }: &Fact) -> String {
+fn from(EventDeclaration { event, when }: &EventDeclaration) -> String {
     let owner = event.owner;
     match REACTIONS.iter().find(|reaction| reaction.publishes.contains(event)) {
         None => format!("begin([{when}]) --> {owner}"),

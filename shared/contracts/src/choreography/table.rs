@@ -2,15 +2,15 @@
 
 use event::EventType;
 
-use super::{FACTS, Fact, REACTIONS, Reaction};
+use super::{EVENTS, EventDeclaration, REACTIONS, Reaction};
 
 /// The table, with the end of its last line.
 pub fn table() -> String {
     let head = "| event | owner | published when | who reacts, with what, within |\n| --- | --- | --- | --- |\n";
-    FACTS.iter().fold(head.to_owned(), |table, fact| table + &line(fact))
+    EVENTS.iter().fold(head.to_owned(), |table, fact| table + &line(fact))
 }
 
-fn line(Fact { event, when }: &Fact) -> String {
+fn line(EventDeclaration { event, when }: &EventDeclaration) -> String {
     let reactions = REACTIONS.iter().filter(|reaction| reaction.to.contains(event));
     let reactions: Vec<_> = reactions.map(|reaction| told(reaction, *event)).collect();
     let reactions = if reactions.is_empty() { "nobody".to_owned() } else { reactions.join("<br>") };
@@ -18,9 +18,9 @@ fn line(Fact { event, when }: &Fact) -> String {
 }
 
 /// What `reaction` has to do with `event`.
-fn told(Reaction { service, to, given, what, publishes, within, .. }: &Reaction, event: EventType) -> String {
+fn told(Reaction { service, to, only_if, what, publishes, within, .. }: &Reaction, event: EventType) -> String {
     let gate = to.iter().filter(|other| **other != event).map(|other| format!(", once `{}` is there too", other.name));
-    let condition = given.iter().map(|other| format!(", if there was `{}`", other.name));
+    let condition = only_if.iter().map(|other| format!(", if there was `{}`", other.name));
     let conditions: String = gate.chain(condition).collect();
     let outcomes: Vec<_> = publishes.iter().map(|outcome| format!("`{}`", outcome.name)).collect();
     let outcomes = match outcomes.as_slice() {
