@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use crate::{
     flow_view::{FlowView, FlowViewArgs},
     follow::seconds,
-    http, out, steps,
+    http, output, steps,
 };
 
 /// How many incomplete flows of one state are named.
@@ -72,7 +72,7 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     let checked = args.flow_view.open().and_then(|view| {
         let report = http::block_on(report(&view, args))?;
         let text = if args.json { serde_json::to_string_pretty(&report)? } else { report.render() };
-        out::print(&text)?;
+        output::print(&text)?;
         Ok(report.is_complete())
     });
     match checked {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use contracts::choreography::{self, mermaid, table};
 
-use crate::out;
+use crate::output;
 
 mod check;
 
@@ -55,7 +55,7 @@ pub fn choreography(args: &ChoreographyArgs) -> anyhow::Result<ExitCode> {
         Format::Json => serde_json::to_string_pretty(&choreography::declaration())?,
         Format::Mermaid => mermaid::flowchart(),
     };
-    out::print(&text).map(|()| ExitCode::SUCCESS)
+    output::print(&text).map(|()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{fleet_dir::FleetDir, follow::paint::Paint, operations::NO_TOKEN, out};
+use crate::{fleet_dir::FleetDir, follow::style::Paint, operations::NO_TOKEN, output};
 
 mod catalogue;
 mod containers;
@@ -129,14 +129,14 @@ async fn carry_out(args: &DrillArgs, fleet: &Fleet) -> anyhow::Result<ExitCode> 
         fleet.faults.mend_all().await?;
         let verdict = verdict.unwrap_or_else(|error| Verdict::failed(&drill.name(), &error));
         if !args.json {
-            out::print(&report::table(&verdict, Paint::for_stdout()))?;
+            output::print(&report::table(&verdict, Paint::for_stdout()))?;
         }
         verdicts.push(verdict);
     }
     if args.json {
-        out::print(&serde_json::to_string_pretty(&verdicts)?)?;
+        output::print(&serde_json::to_string_pretty(&verdicts)?)?;
     } else if verdicts.len() > 1 {
-        out::print(&report::summary(&verdicts, Paint::for_stdout()))?;
+        output::print(&report::summary(&verdicts, Paint::for_stdout()))?;
     }
     ensure!(!verdicts.is_empty(), "there was no drill to be carried out");
     let good = verdicts.iter().all(|verdict| verdict.good);

@@ -8,7 +8,7 @@ use flow_view::{
 };
 use reqwest::{Client, StatusCode};
 
-use crate::{fleet_dir::FleetDir, http, refusal::Refusal};
+use crate::{api_error::Refusal, fleet_dir::FleetDir, http};
 
 /// Where the flow view is: `FLOW_VIEW_URL` in the environment, else the fleet's folder knows, else 127.0.0.1:8088.
 #[derive(Clone, Debug, Args)]

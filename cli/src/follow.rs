@@ -5,27 +5,27 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::bail;
 use clap::Args;
 
-use crate::{flow_view::FlowViewArgs, out};
+use crate::{flow_view::FlowViewArgs, output};
 
-mod flow;
-mod hop;
-mod live;
-mod outcome;
-pub mod paint;
 #[cfg(test)]
-mod sample;
+mod fixtures;
+mod flow;
+mod flow_id;
+mod live;
+mod log_line;
+mod outcome;
 mod search;
 mod source;
+pub mod style;
 mod text;
 mod tree;
 mod wait;
-mod wanted;
 
 use flow::Flow;
-use paint::Paint;
+use flow_id::Wanted;
 use search::{Found, search};
 use source::Sources;
-use wanted::Wanted;
+use style::Paint;
 
 /// Follow a flow: every event under its cause, and what each service did with it, read from the logs alone.
 ///
@@ -83,9 +83,9 @@ pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
 
 fn print(json: bool, flows: &[Flow]) -> anyhow::Result<()> {
     if json {
-        return out::print(&serde_json::to_string_pretty(flows)?);
+        return output::print(&serde_json::to_string_pretty(flows)?);
     }
     let paint = Paint::for_stdout();
     let texts: Vec<_> = flows.iter().map(|flow| text::render(flow, paint)).collect();
-    out::print(&texts.join("\n\n"))
+    output::print(&texts.join("\n\n"))
 }

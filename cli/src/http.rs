@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use reqwest::{Client, RequestBuilder, Response};
 
-use crate::refusal;
+use crate::api_error;
 
 /// A client for local URLs: a proxy that the environment names is not for them.
 pub fn client() -> anyhow::Result<Client> {
@@ -15,10 +15,10 @@ pub fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-/// The answer, if it is a good one; a [`refusal::Refusal`] if the service says no.
+/// The answer, if it is a good one; a [`api_error::Refusal`] if the service says no.
 pub async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
     let response = request.send().await.map_err(|error| unanswered(&error))?;
-    if response.status().is_success() { Ok(response) } else { Err(refusal::read(response).await.into()) }
+    if response.status().is_success() { Ok(response) } else { Err(api_error::read(response).await.into()) }
 }
 
 fn unanswered(error: &reqwest::Error) -> anyhow::Error {

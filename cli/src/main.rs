@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod ask;
+mod api_error;
 mod check;
 mod choreography;
 mod drill;
@@ -17,15 +17,15 @@ mod follow;
 mod http;
 mod metrics;
 mod operations;
-mod out;
+mod output;
 mod parked;
-mod refusal;
+mod prompt;
 mod register;
 mod replay;
 mod republish;
 mod run;
-mod screen;
 mod steps;
+mod terminal;
 mod top;
 
 /// Runs the fleet, registers customers, follows what became of them, mends what failed, and breaks it on purpose.

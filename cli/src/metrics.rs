@@ -7,7 +7,7 @@ use messaging::{clock::Clock, database::Database};
 use metrics::{Declaration, Kind};
 
 use crate::{
-    http, out,
+    http, output,
     run::members::{MEMBERS, OwnSettings},
 };
 
@@ -18,7 +18,7 @@ const BOUNDS: &str = "<!-- bounds -->";
 
 /// Prints the documentation.
 pub fn print() -> anyhow::Result<()> {
-    out::print(&document()?)
+    output::print(&document()?)
 }
 
 fn document() -> anyhow::Result<String> {

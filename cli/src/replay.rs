@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
+    api_error::Refusal,
     http,
     operations::{Operations, OperationsArgs, Service},
-    refusal::Refusal,
 };
 
 /// Without a terminal, a line says so often how far it has come.

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    ask, http,
+    http,
     operations::{OperationsArgs, Service},
+    prompt,
 };
 
 /// Have a service send its retained events again, under their ids, through its relay.
@@ -39,7 +40,7 @@ struct Republished {
 pub fn republish(args: &RepublishArgs) -> anyhow::Result<()> {
     let operations = args.operations.open()?;
     let question = format!("Send everything again that {} has published since {}?", args.service.name(), args.from);
-    if !ask::confirm(&question, args.yes)? {
+    if !prompt::confirm(&question, args.yes)? {
         return Ok(());
     }
     http::block_on(async {

@@ -1,7 +1,7 @@
 //! The missing steps of a flow, in words.
 
 use flow_view::flow::{
-    Held,
+    DeliveryStatus,
     steps::StepState,
     tree::{FlowDetail, Node, Step},
 };
@@ -35,7 +35,7 @@ fn due(due_at: Option<Timestamp>, now: Timestamp) -> String {
 }
 
 /// What a service says of a message, in words.
-fn said(held: &Held) -> String {
+fn said(held: &DeliveryStatus) -> String {
     let why = match (&held.reason, held.attempts) {
         (Some(reason), Some(1)) => format!(" ({reason}, 1 attempt)"),
         (Some(reason), Some(attempts)) => format!(" ({reason}, {attempts} attempts)"),
@@ -58,8 +58,12 @@ mod tests {
     #[test]
     fn a_missing_step_is_told_in_words() {
         let due_at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let held =
-            Held { state: "dead".into(), reason: Some("undecodable".into()), attempts: Some(1), asked_at: due_at };
+        let held = DeliveryStatus {
+            state: "dead".into(),
+            reason: Some("undecodable".into()),
+            attempts: Some(1),
+            asked_at: due_at,
+        };
         let mut step = Step {
             service: "loyalty".into(),
             what: "books the joining points".into(),

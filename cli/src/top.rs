@@ -8,16 +8,16 @@ use std::{
 use clap::Args;
 use tokio::time::sleep;
 
-use crate::{fleet_dir::FleetDir, http, out, screen::Screen};
+use crate::{fleet_dir::FleetDir, http, output, terminal::Screen};
 
-mod look;
+mod scrape;
 mod text;
 mod view;
 
-use look::{Look, Services};
+use scrape::{Look, Services};
 use view::View;
 
-use crate::follow::paint::Paint;
+use crate::follow::style::Paint;
 
 /// Show what the services do just now: rates and times of the last interval, from their /metrics.
 ///
@@ -48,7 +48,7 @@ pub fn top(args: &TopArgs) -> anyhow::Result<()> {
         let before = services.look().await;
         sleep(interval).await;
         let view = View::new(&before, &services.look().await);
-        out::print(&if args.json { serde_json::to_string(&view)? } else { text::render(&view, Paint::for_stdout()) })
+        output::print(&if args.json { serde_json::to_string(&view)? } else { text::render(&view, Paint::for_stdout()) })
     })
 }
 
@@ -60,7 +60,7 @@ async fn show(services: &Services, interval: Duration) -> anyhow::Result<()> {
         _ = tokio::signal::ctrl_c() => {}
     }
     drop(screen);
-    out::print(&last)
+    output::print(&last)
 }
 
 async fn keep_showing(

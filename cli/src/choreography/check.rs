@@ -7,7 +7,7 @@ use clap::Args;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{fleet_dir::FleetDir, http, operations::Service, out};
+use crate::{fleet_dir::FleetDir, http, operations::Service, output};
 
 mod compare;
 mod declared;
@@ -54,10 +54,10 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let declared = Declared::new();
     let differences = compare::differences(&declared, &found);
     if differences.is_empty() {
-        out::print(&summary(&declared, &found))?;
+        output::print(&summary(&declared, &found))?;
         return Ok(ExitCode::SUCCESS);
     }
-    out::print(&differences.join("\n"))?;
+    output::print(&differences.join("\n"))?;
     Ok(ExitCode::from(DIFFERENCES))
 }
 

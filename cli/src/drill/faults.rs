@@ -11,7 +11,7 @@ use super::hands::Hands;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The service is down and stays so.
-    Held(&'static str),
+    DeliveryStatus(&'static str),
     /// The service runs with other settings.
     Overridden(&'static str),
     /// The server is stopped.
@@ -43,13 +43,13 @@ impl Faults {
 
     /// SIGKILL, and the service stays down until [`Faults::release`].
     pub async fn hold(&self, service: &'static str) -> anyhow::Result<()> {
-        self.begin(Fault::Held(service));
+        self.begin(Fault::DeliveryStatus(service));
         self.hands.hold(service).await
     }
 
     /// The service comes back.
     pub async fn release(&self, service: &'static str) -> anyhow::Result<()> {
-        self.mend(Fault::Held(service)).await
+        self.mend(Fault::DeliveryStatus(service)).await
     }
 
     /// From its next start on the service has these settings (`NAME=value`) as well, until [`Faults::restore`].
@@ -122,7 +122,7 @@ impl Faults {
 
     async fn mend(&self, fault: Fault) -> anyhow::Result<()> {
         match fault {
-            Fault::Held(service) => self.hands.release(service).await?,
+            Fault::DeliveryStatus(service) => self.hands.release(service).await?,
             Fault::Overridden(service) => {
                 self.hands.change_settings(service, None).await?;
                 self.hands.restart(service).await?;

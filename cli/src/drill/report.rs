@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::verdict::Verdict;
-use crate::follow::paint::Paint;
+use crate::follow::style::Paint;
 
 /// The table of one drill.
 pub fn table(verdict: &Verdict, paint: Paint) -> String {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    hop::Hop,
+    log_line::Hop,
     outcome::{Outcome, State},
     tree::{self, Node},
 };

@@ -16,12 +16,12 @@ use jiff::Timestamp;
 use messaging::clock::Clock;
 use tokio::time::sleep;
 
-use super::paint::Paint;
+use super::style::Paint;
 use crate::{
     flow_view::{FlowView, FlowViewArgs},
-    http, out,
-    screen::Screen,
+    http, output,
     steps::in_words,
+    terminal::Screen,
 };
 
 /// Between two looks.
@@ -43,7 +43,7 @@ pub fn live(args: &FlowViewArgs, id: &str, limit: Option<Duration>) -> anyhow::R
     if flows.is_empty() {
         bail!("the flow view has seen no flow with the id {id}");
     }
-    out::print(&text(&flows, Paint::for_stdout()))?;
+    output::print(&text(&flows, Paint::for_stdout()))?;
     Ok(ExitCode::from(u8::from(!flows.iter().all(has_ended))))
 }
 

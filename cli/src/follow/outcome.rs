@@ -4,7 +4,7 @@ use contracts::choreography;
 use serde::Serialize;
 
 use super::{
-    hop::Step,
+    log_line::Step,
     tree::{Mark, Node},
 };
 
@@ -144,7 +144,7 @@ fn ended(events: &[&Node]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::sample::{COMPENSATED, ONBOARDED, joined_flow},
+        super::fixtures::{COMPENSATED, ONBOARDED, joined_flow},
         *,
     };
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::{
-    hop::Hop,
+    flow_id::Wanted,
+    log_line::Hop,
     source::{Scanned, Source, Sources},
-    wanted::Wanted,
 };
 
 /// The hops of every flow by its correlation id, each once; and what was read, in words.
@@ -52,7 +52,7 @@ mod tests {
     use std::{env, fs, path::PathBuf};
 
     use super::{
-        super::sample::{CUSTOMER, FLOW, ONBOARDED, TRACE, id, line},
+        super::fixtures::{CUSTOMER, FLOW, ONBOARDED, TRACE, id, line},
         *,
     };
 

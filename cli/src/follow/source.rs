@@ -12,8 +12,9 @@ mod compose;
 mod folder;
 mod spool;
 
-use super::wanted::Wanted;
 use spool::Spool;
+
+use super::flow_id::Wanted;
 
 /// A place to read log lines from, as often as needed.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use super::{
     flow::Flow,
-    hop::Step,
+    log_line::Step,
     outcome::State,
-    paint::Paint,
+    style::Paint,
     tree::{Mark, Node},
 };
 
@@ -142,7 +142,7 @@ fn why(mark: &Mark) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::sample::{ONBOARDED, flow},
+        super::fixtures::{ONBOARDED, flow},
         *,
     };
 

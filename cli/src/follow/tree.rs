@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::hop::{Hop, Step};
+use super::log_line::{Hop, Step};
 
 /// An event, what the services did with it, and what it caused.
 #[derive(Debug, Serialize)]
@@ -147,7 +147,7 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::sample::{COMPENSATED, ONBOARDED, flow, id, line},
+        super::fixtures::{COMPENSATED, ONBOARDED, flow, id, line},
         *,
     };
 

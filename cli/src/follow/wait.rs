@@ -44,7 +44,7 @@ fn progress(flows: &[Flow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::sample::{COMPENSATED, ONBOARDED, joined_flow},
+        super::fixtures::{COMPENSATED, ONBOARDED, joined_flow},
         *,
     };
 

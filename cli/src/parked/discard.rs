@@ -9,7 +9,7 @@ use super::{
     NOTHING, SelectionArgs,
     messages::{self, Kept},
 };
-use crate::{ask, http, operations::Operations};
+use crate::{http, operations::Operations, prompt};
 
 /// How many one command discards at most.
 const MOST: usize = 10_000;
@@ -37,7 +37,7 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
         return Ok(NOTHING);
     }
     let question = format!("Discard {} messages? Their effects will never happen.", selected.len());
-    if args.selection.all && !ask::confirm(&question, args.selection.yes)? {
+    if args.selection.all && !prompt::confirm(&question, args.selection.yes)? {
         return Ok(0);
     }
     for Kept { service, what: Summary { event_id, event_type, .. } } in &selected {

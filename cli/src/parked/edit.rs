@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::{NOTHING, messages, show::text};
 use crate::{
-    ask, http,
+    http,
     operations::{Operations, Service},
+    prompt,
 };
 
 #[derive(Clone, Debug, Args)]
@@ -57,7 +58,7 @@ pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8
             // Whoever is not at a terminal can't edit again.
             Err(error) if draft.is_some() && std::io::stdin().is_terminal() => {
                 eprintln!("{error:#}");
-                if !ask::confirm("Edit again?", false)? {
+                if !prompt::confirm("Edit again?", false)? {
                     return Err(error);
                 }
             }

@@ -9,7 +9,7 @@ use super::{
     FilterArgs,
     messages::{self, Kept},
 };
-use crate::{operations::Operations, out};
+use crate::{operations::Operations, output};
 
 #[derive(Clone, Debug, Args)]
 pub struct ListArgs {
@@ -30,11 +30,11 @@ pub async fn list(operations: &Operations, args: &ListArgs) -> anyhow::Result<u8
     found.truncate(args.limit);
     if args.json {
         let lines = found.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-        out::print(&lines.join("\n"))?;
+        output::print(&lines.join("\n"))?;
     } else if found.is_empty() {
         eprintln!("nothing is parked{}", if args.filter.query().is_empty() { "" } else { " that the filters select" });
     } else {
-        out::print(&table(&found).to_string())?;
+        output::print(&table(&found).to_string())?;
     }
     if more {
         eprintln!("… and more: --limit shows more than {}", args.limit);

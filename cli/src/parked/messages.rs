@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::FilterArgs;
 use crate::{
+    api_error::Refusal,
     operations::{Operations, Service},
-    refusal::Refusal,
 };
 
 /// How many messages one request asks for.

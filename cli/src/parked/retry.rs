@@ -12,7 +12,7 @@ use super::{
     FAILED_AGAIN, NOTHING, SelectionArgs,
     messages::{self, Kept},
 };
-use crate::{ask, http, operations::Operations};
+use crate::{http, operations::Operations, prompt};
 
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
@@ -81,7 +81,7 @@ async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<
         return Ok(NOTHING);
     }
     let count = if selected.len() < 1000 { selected.len().to_string() } else { "1000 or more".into() };
-    if !ask::confirm(&format!("Try {count} messages again (and those behind them)?"), args.selection.yes)? {
+    if !prompt::confirm(&format!("Try {count} messages again (and those behind them)?"), args.selection.yes)? {
         return Ok(0);
     }
     for service in args.selection.filter.services() {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     operations::{Operations, Service},
-    out,
+    output,
 };
 
 #[derive(Clone, Debug, Args)]
@@ -38,7 +38,7 @@ pub async fn show(operations: &Operations, args: &ShowArgs) -> anyhow::Result<u8
     let texts =
         records.iter().map(|record| if args.json { Ok(serde_json::to_string(record)?) } else { render(record) });
     let texts = texts.collect::<anyhow::Result<Vec<_>>>()?;
-    out::print(&texts.join(if args.json { "\n" } else { "\n\n" }))?;
+    output::print(&texts.join(if args.json { "\n" } else { "\n\n" }))?;
     Ok(0)
 }
 

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets::NOTHING as BARE};
 
 use super::view::{Flow, Line, Numbers, Rates, Times, View};
-use crate::follow::paint::Paint;
+use crate::follow::style::Paint;
 
 const SERVICES: [&str; 13] = [
     "SERVICE",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use metrics::scrape::{Buckets, Scrape};
 use serde::Serialize;
 
-use super::look::Look;
+use super::scrape::Look;
 use crate::operations::Service;
 
 /// The flows whose times people care about.

@@ -17,7 +17,7 @@ use steps::{Expected, StepState};
 
 /// An event as it was seen.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct ObservedEvent {
     pub event_id: Uuid,
     pub event_type: String,
     pub owner: String,
@@ -32,7 +32,7 @@ pub struct Seen {
 
 /// What a service says of a message that it should have answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Held {
+pub struct DeliveryStatus {
     /// `handled`, `waiting`, `behind`, `dead`, `discarded`; `unknown` if it never had it, `away` if it does not answer.
     pub state: String,
     /// The class of the failure, if there was one.
@@ -43,7 +43,7 @@ pub struct Held {
     pub asked_at: Timestamp,
 }
 
-impl Held {
+impl DeliveryStatus {
     /// The service does not answer, whatever it `said` before.
     pub fn away(said: Option<&Self>, since: Timestamp) -> Self {
         let asked_at = said.map_or(since, |said| said.asked_at);
@@ -51,12 +51,12 @@ impl Held {
     }
 }
 
-/// A [`Held`] and what it is about.
+/// A [`DeliveryStatus`] and what it is about.
 #[derive(Clone, Debug)]
-pub struct Holding {
+pub struct ReportedStatus {
     pub event_id: Uuid,
     pub service: String,
-    pub held: Held,
+    pub held: DeliveryStatus,
 }
 
 /// How a flow stands.
@@ -111,7 +111,7 @@ pub struct Overdue {
     /// Since when it is overdue.
     pub since: Timestamp,
     /// What the service itself says, once it was asked.
-    pub held: Option<Held>,
+    pub held: Option<DeliveryStatus>,
 }
 
 /// A flow in short.
@@ -145,7 +145,7 @@ pub struct Evaluated {
 }
 
 /// What `events`, all of one flow and at least one, amount to at `now`. `None` without events.
-pub fn evaluate(events: &[Seen], holdings: &[Holding], now: Timestamp) -> Option<Evaluated> {
+pub fn evaluate(events: &[ObservedEvent], holdings: &[ReportedStatus], now: Timestamp) -> Option<Evaluated> {
     let mut events: Vec<_> = events.iter().collect();
     // A cause before its effect where clocks agree; by id where they say the same.
     events.sort_by_key(|event| (event.recorded_at, event.event_id));
@@ -171,7 +171,7 @@ pub fn evaluate(events: &[Seen], holdings: &[Holding], now: Timestamp) -> Option
     Some(Evaluated { flow, due_at })
 }
 
-fn stands(events: &[&Seen], expected: &[Expected], problems: &[String]) -> (State, Timestamp) {
+fn stands(events: &[&ObservedEvent], expected: &[Expected], problems: &[String]) -> (State, Timestamp) {
     let began_at = events.first().map_or(Timestamp::UNIX_EPOCH, |event| event.recorded_at);
     let ended_at = events.last().map_or(began_at, |event| event.recorded_at);
     let overdue = expected.iter().filter(|step| step.state == StepState::Overdue).filter_map(|step| step.due_at).min();
@@ -184,7 +184,7 @@ fn stands(events: &[&Seen], expected: &[Expected], problems: &[String]) -> (Stat
     }
 }
 
-fn mark(began_at: Timestamp, event: &Seen) -> Mark {
+fn mark(began_at: Timestamp, event: &ObservedEvent) -> Mark {
     Mark {
         event_type: event.event_type.clone(),
         owner: event.owner.clone(),
@@ -198,7 +198,7 @@ pub(crate) fn milliseconds(began_at: Timestamp, at: Timestamp) -> i64 {
 }
 
 /// The ids that events name as their cause and that were not seen.
-pub(crate) fn missing_causes(events: &[&Seen]) -> BTreeSet<Uuid> {
+pub(crate) fn missing_causes(events: &[&ObservedEvent]) -> BTreeSet<Uuid> {
     let known: BTreeSet<_> = events.iter().map(|event| event.event_id).collect();
     events.iter().filter_map(|event| event.causation_id).filter(|cause| !known.contains(cause)).collect()
 }

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
-use crate::{config::FlowViewConfig, neighbours::Neighbours, page};
+use crate::{assets, config::FlowViewConfig, service_directory::ServiceDirectory};
 
 pub mod flows;
-mod forward;
 mod overview;
+mod proxy;
 mod stream;
 
 #[derive(OpenApi)]
@@ -26,16 +26,16 @@ mod stream;
         stream::stream,
         overview::overview,
         get_choreography,
-        forward::register
+        proxy::register
     )
 )]
 struct Api;
 
 /// What requests work on. Cheap to clone.
 #[derive(Clone)]
-pub struct View {
+pub struct AppState {
     pub database: Database,
-    pub neighbours: Neighbours,
+    pub directory: ServiceDirectory,
     pub config: Arc<FlowViewConfig>,
     /// The number of the latest change that this process has made.
     pub changed: watch::Receiver<i64>,
@@ -45,7 +45,7 @@ pub struct View {
 }
 
 /// The routes, and what describes them.
-pub fn api(view: View) -> (Router, utoipa::openapi::OpenApi) {
+pub fn api(view: AppState) -> (Router, utoipa::openapi::OpenApi) {
     let routes = Router::new()
         .route("/flows", get(flows::list))
         .route("/flows/count", get(flows::count))
@@ -53,8 +53,8 @@ pub fn api(view: View) -> (Router, utoipa::openapi::OpenApi) {
         .route("/flows/{id}", get(flows::show))
         .route("/overview", get(overview::overview))
         .route("/choreography", get(get_choreography))
-        .merge(forward::routes())
-        .merge(page::routes())
+        .merge(proxy::routes())
+        .merge(assets::routes())
         .with_state(view);
     (routes, Api::openapi())
 }

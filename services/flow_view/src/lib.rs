@@ -13,18 +13,21 @@ use sqlx::migrate::Migrator;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{http::View, inquiry::Inquiry, neighbours::Neighbours, projector::Projector, retention::Retention};
+use crate::{
+    http::AppState, projector::Projector, retention::Retention, service_directory::ServiceDirectory,
+    status_poller::StatusPoller,
+};
 
+mod assets;
 mod config;
 pub mod flow;
 pub mod http;
-pub mod inquiry;
 pub mod metrics;
-pub mod neighbours;
 pub mod observer;
-mod page;
 pub mod projector;
 pub mod retention;
+pub mod service_directory;
+pub mod status_poller;
 mod store;
 
 pub use config::{FlowViewConfig, OperationsUrls};
@@ -42,15 +45,15 @@ pub fn handlers() -> Handlers {
 /// The service on `database`.
 pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<Service> {
     metrics::register(database);
-    let neighbours = Neighbours::new(config)?;
+    let directory = ServiceDirectory::new(config)?;
     let (change, changed) = watch::channel(0);
     let projector = Projector::new(database.clone(), change);
-    let inquiry = Inquiry::new(database.clone(), neighbours.clone());
+    let poller = StatusPoller::new(database.clone(), directory.clone());
     let retention = Retention::new(database.clone(), config.flow_days);
     let closing = CancellationToken::new();
-    let (http, openapi) = http::api(View {
+    let (http, openapi) = http::api(AppState {
         database: database.clone(),
-        neighbours: neighbours.clone(),
+        directory: directory.clone(),
         config: Arc::new(config.clone()),
         changed,
         closing: closing.clone(),
@@ -65,8 +68,8 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         openapi,
         tasks: vec![
             ("projector", Box::new(|shutdown| Box::pin(projector.run(shutdown)))),
-            ("neighbours", Box::new(|shutdown| Box::pin(neighbours.run(shutdown)))),
-            ("inquiry", Box::new(|shutdown| Box::pin(inquiry.run(shutdown)))),
+            ("directory", Box::new(|shutdown| Box::pin(directory.run(shutdown)))),
+            ("poller", Box::new(|shutdown| Box::pin(poller.run(shutdown)))),
             ("retention", Box::new(|shutdown| Box::pin(retention.run(shutdown)))),
             ("streams", Box::new(|shutdown| Box::pin(close_streams(closing, shutdown)))),
         ],

@@ -13,7 +13,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
-    flow::{Evaluated, Holding, Seen, evaluate},
+    flow::{Evaluated, ObservedEvent, ReportedStatus, evaluate},
     store::{
         self,
         flows::{self, Stale},
@@ -70,11 +70,11 @@ impl Projector {
             return Ok(0);
         }
         let ids: Vec<_> = stale.iter().map(|flow| flow.correlation_id).collect();
-        let mut events: HashMap<Uuid, Vec<Seen>> = HashMap::new();
+        let mut events: HashMap<Uuid, Vec<ObservedEvent>> = HashMap::new();
         for event in store::events_of(tx.sql(), &ids).await? {
             events.entry(event.correlation_id).or_default().push(event);
         }
-        let mut holdings: HashMap<Uuid, Vec<Holding>> = HashMap::new();
+        let mut holdings: HashMap<Uuid, Vec<ReportedStatus>> = HashMap::new();
         for (flow, holding) in store::holdings_of(tx.sql(), &ids).await? {
             holdings.entry(flow).or_default().push(holding);
         }

@@ -7,7 +7,7 @@ use service::receipts::Receipt;
 use sqlx::{PgConnection, PgPool, query, query_scalar};
 use uuid::Uuid;
 
-use crate::flow::{Held, Holding, Seen};
+use crate::flow::{DeliveryStatus, ObservedEvent, ReportedStatus};
 
 pub mod flows;
 
@@ -41,7 +41,7 @@ pub async fn see(sql: &mut PgConnection, event: &Envelope, seen_at: Timestamp) -
 }
 
 /// The events of the flows `correlation_ids`.
-pub async fn events_of(sql: &mut PgConnection, correlation_ids: &[Uuid]) -> Result<Vec<Seen>, sqlx::Error> {
+pub async fn events_of(sql: &mut PgConnection, correlation_ids: &[Uuid]) -> Result<Vec<ObservedEvent>, sqlx::Error> {
     let rows = query!(
         "SELECT event_id, event_type, owner, customer_id, correlation_id, causation_id, trace_id, sequence, recorded_at,
                 seen_at
@@ -50,7 +50,7 @@ pub async fn events_of(sql: &mut PgConnection, correlation_ids: &[Uuid]) -> Resu
     )
     .fetch_all(sql)
     .await?;
-    let seen = rows.into_iter().map(|row| Seen {
+    let seen = rows.into_iter().map(|row| ObservedEvent {
         event_id: row.event_id,
         event_type: row.event_type,
         owner: row.owner,
@@ -69,7 +69,7 @@ pub async fn events_of(sql: &mut PgConnection, correlation_ids: &[Uuid]) -> Resu
 pub async fn holdings_of(
     sql: &mut PgConnection,
     correlation_ids: &[Uuid],
-) -> Result<Vec<(Uuid, Holding)>, sqlx::Error> {
+) -> Result<Vec<(Uuid, ReportedStatus)>, sqlx::Error> {
     let rows = query!(
         "SELECT correlation_id, event_id, service, state, reason, attempts, asked_at
          FROM holdings WHERE correlation_id = ANY($1)",
@@ -79,8 +79,8 @@ pub async fn holdings_of(
     .await?;
     let holdings = rows.into_iter().map(|row| {
         let asked_at = row.asked_at.to_jiff();
-        let held = Held { state: row.state, reason: row.reason, attempts: row.attempts, asked_at };
-        (row.correlation_id, Holding { event_id: row.event_id, service: row.service, held })
+        let held = DeliveryStatus { state: row.state, reason: row.reason, attempts: row.attempts, asked_at };
+        (row.correlation_id, ReportedStatus { event_id: row.event_id, service: row.service, held })
     });
     Ok(holdings.collect())
 }

@@ -6,11 +6,11 @@
 mod api;
 #[path = "suite/flows.rs"]
 mod flows;
-#[path = "suite/forward.rs"]
-mod forward;
-#[path = "suite/inquiry.rs"]
-mod inquiry;
+#[path = "suite/proxy.rs"]
+mod proxy;
 #[path = "suite/stage.rs"]
 mod stage;
+#[path = "suite/status_poller.rs"]
+mod status_poller;
 #[path = "suite/stream.rs"]
 mod stream;

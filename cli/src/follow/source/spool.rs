@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use tempfile::{SpooledTempFile, spooled_tempfile};
 
-use super::{super::hop::Hop, Scanned, each_line};
+use super::{super::log_line::Hop, Scanned, each_line};
 
 /// The hops of about ten thousand registrations. A container may have no place for files.
 const IN_MEMORY: usize = 64 * 1024 * 1024;

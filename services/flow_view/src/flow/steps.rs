@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Held, Holding, Overdue, Seen, missing_causes};
+use super::{DeliveryStatus, ObservedEvent, Overdue, ReportedStatus, missing_causes};
 
 /// An event that has just been seen is not judged by when it was recorded alone: after a pause we see old ones first.
 const GRACE: Duration = Duration::from_secs(3);
@@ -54,7 +54,7 @@ pub struct Expected {
     /// The answer.
     pub answered_by: Option<Uuid>,
     /// What the service says.
-    pub held: Option<Held>,
+    pub held: Option<DeliveryStatus>,
     compensates: bool,
 }
 
@@ -79,7 +79,7 @@ impl Expected {
 }
 
 /// Every step that `events` make the choreography expect, and the causes that are not here.
-pub fn expected(events: &[&Seen], holdings: &[Holding], now: Timestamp) -> Vec<Expected> {
+pub fn expected(events: &[&ObservedEvent], holdings: &[ReportedStatus], now: Timestamp) -> Vec<Expected> {
     let flow = FlowOf { events, holdings, now };
     let mut steps: Vec<_> = REACTIONS.iter().flat_map(|reaction| flow.steps_of(reaction)).collect();
     steps.extend(missing_causes(events).into_iter().map(|cause| flow.missing(cause)));
@@ -87,7 +87,7 @@ pub fn expected(events: &[&Seen], holdings: &[Holding], now: Timestamp) -> Vec<E
 }
 
 /// Events in `events` that exclude each other, in words.
-pub fn contradictions(events: &[&Seen]) -> Vec<String> {
+pub fn contradictions(events: &[&ObservedEvent]) -> Vec<String> {
     let exclusive = REACTIONS.iter().filter(|reaction| reaction.publishes.len() > 1);
     let contradictions = exclusive.flat_map(|reaction| {
         triggers(events, reaction).into_iter().filter_map(|trigger| {
@@ -101,8 +101,8 @@ pub fn contradictions(events: &[&Seen]) -> Vec<String> {
 
 /// A flow while its steps are looked for.
 struct FlowOf<'a> {
-    events: &'a [&'a Seen],
-    holdings: &'a [Holding],
+    events: &'a [&'a ObservedEvent],
+    holdings: &'a [ReportedStatus],
     now: Timestamp,
 }
 
@@ -119,7 +119,7 @@ impl<'a> FlowOf<'a> {
     }
 
     /// The step of `reaction` to `trigger`, which is incomplete while a gate waits for others.
-    fn step(&self, reaction: &'static Reaction, trigger: &[&'a Seen]) -> Expected {
+    fn step(&self, reaction: &'static Reaction, trigger: &[&'a ObservedEvent]) -> Expected {
         let answer = answers(self.events, reaction, trigger).next();
         let held = trigger.last().and_then(|last| self.said(last.event_id, reaction.service));
         let complete = trigger.len() == reaction.to.len();
@@ -145,7 +145,7 @@ impl<'a> FlowOf<'a> {
         &self,
         reaction: &Reaction,
         answered: bool,
-        held: Option<&Held>,
+        held: Option<&DeliveryStatus>,
         judged_at: Option<Timestamp>,
     ) -> StepState {
         let handled = held.is_some_and(|held| held.state == "handled");
@@ -169,8 +169,8 @@ impl<'a> FlowOf<'a> {
         })
     }
 
-    fn said(&self, event_id: Uuid, service: &str) -> Option<Held> {
-        let about = |holding: &&Holding| holding.event_id == event_id && holding.service == service;
+    fn said(&self, event_id: Uuid, service: &str) -> Option<DeliveryStatus> {
+        let about = |holding: &&ReportedStatus| holding.event_id == event_id && holding.service == service;
         self.holdings.iter().find(about).map(|holding| holding.held.clone())
     }
 
@@ -199,7 +199,7 @@ impl<'a> FlowOf<'a> {
 }
 
 /// What `reaction` has to react to: for each event of its type one, for a gate all that are here together.
-fn triggers<'a>(events: &[&'a Seen], reaction: &Reaction) -> Vec<Vec<&'a Seen>> {
+fn triggers<'a>(events: &[&'a ObservedEvent], reaction: &Reaction) -> Vec<Vec<&'a ObservedEvent>> {
     let of = |wanted: &EventType| {
         let name = wanted.name;
         events.iter().copied().filter(move |seen| seen.event_type == name)
@@ -215,9 +215,13 @@ fn triggers<'a>(events: &[&'a Seen], reaction: &Reaction) -> Vec<Vec<&'a Seen>> 
 }
 
 /// What `reaction` has published in answer to `trigger`.
-fn answers<'a>(events: &[&'a Seen], reaction: &Reaction, trigger: &[&Seen]) -> impl Iterator<Item = &'a Seen> {
-    let to = |event: &Seen| trigger.iter().any(|trigger| event.causation_id == Some(trigger.event_id));
-    let is_one = |event: &Seen| reaction.publishes.iter().any(|published| published.name == event.event_type);
+fn answers<'a>(
+    events: &[&'a ObservedEvent],
+    reaction: &Reaction,
+    trigger: &[&ObservedEvent],
+) -> impl Iterator<Item = &'a ObservedEvent> {
+    let to = |event: &ObservedEvent| trigger.iter().any(|trigger| event.causation_id == Some(trigger.event_id));
+    let is_one = |event: &ObservedEvent| reaction.publishes.iter().any(|published| published.name == event.event_type);
     events.iter().copied().filter(|event| is_one(event) && to(event)).collect::<Vec<_>>().into_iter()
 }
 

@@ -23,12 +23,12 @@ fn at(ms: i64) -> Timestamp {
 }
 
 /// Events from `type@ms<cause`, one a line. Seen when they were recorded.
-fn events(short: &str) -> Vec<Seen> {
+fn events(short: &str) -> Vec<ObservedEvent> {
     let event = |line: &str| {
         let (event_type, rest) = line.trim().split_once('@').unwrap();
         let (ms, cause) = rest.split_once('<').map_or((rest, None), |(ms, cause)| (ms, Some(id(cause))));
         let owners = contracts::choreography::event_types();
-        Seen {
+        ObservedEvent {
             event_id: id(event_type),
             event_type: event_type.into(),
             owner: owners.iter().find(|event| event.name == event_type).unwrap().owner.into(),
@@ -52,9 +52,9 @@ fn flow_at(ms: i64, short: &str) -> Flow {
     evaluate(&events(short), &[], at(ms)).unwrap().flow
 }
 
-fn says(service: &str, event: &str, state: &str) -> Holding {
-    let held = Held { state: state.into(), reason: None, attempts: None, asked_at: at(0) };
-    Holding { event_id: id(event), service: service.into(), held }
+fn says(service: &str, event: &str, state: &str) -> ReportedStatus {
+    let held = DeliveryStatus { state: state.into(), reason: None, attempts: None, asked_at: at(0) };
+    ReportedStatus { event_id: id(event), service: service.into(), held }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Flow, Held, Holding, Seen, evaluate, milliseconds, missing_causes,
+    DeliveryStatus, Flow, ObservedEvent, ReportedStatus, evaluate, milliseconds, missing_causes,
     steps::{Expected, StepState, expected},
 };
 
@@ -57,7 +57,7 @@ pub struct Step {
     pub due_at: Option<Timestamp>,
     pub answered_by: Option<Uuid>,
     /// What the service says, if it was asked.
-    pub held: Option<Held>,
+    pub held: Option<DeliveryStatus>,
 }
 
 impl From<&Expected> for Step {
@@ -81,14 +81,14 @@ impl Node {
     pub fn say_who_is_away(&mut self, is_away: &impl Fn(&str) -> bool) {
         let late = |step: &&mut Step| step.state == StepState::Overdue && is_away(&step.service);
         for step in self.steps.iter_mut().filter(late) {
-            step.held = Some(Held::away(step.held.as_ref(), step.due_at.unwrap_or_default()));
+            step.held = Some(DeliveryStatus::away(step.held.as_ref(), step.due_at.unwrap_or_default()));
         }
         self.effects.iter_mut().for_each(|effect| effect.say_who_is_away(is_away));
     }
 }
 
 /// The flow that `events` make, in full. `None` without events.
-pub fn detail(events: &[Seen], holdings: &[Holding], now: Timestamp) -> Option<FlowDetail> {
+pub fn detail(events: &[ObservedEvent], holdings: &[ReportedStatus], now: Timestamp) -> Option<FlowDetail> {
     let flow = evaluate(events, holdings, now)?.flow;
     let mut events: Vec<_> = events.iter().collect();
     events.sort_by_key(|event| (event.recorded_at, event.event_id));
@@ -106,12 +106,12 @@ struct Garden<'a> {
     began_at: Timestamp,
     steps: &'a [Expected],
     planted: BTreeSet<Uuid>,
-    events: &'a [&'a Seen],
+    events: &'a [&'a ObservedEvent],
 }
 
 impl Garden<'_> {
     /// `event` and all that it caused; `None` if it has its place already.
-    fn plant(&mut self, event: &Seen) -> Option<Node> {
+    fn plant(&mut self, event: &ObservedEvent) -> Option<Node> {
         if !self.planted.insert(event.event_id) {
             return None;
         }

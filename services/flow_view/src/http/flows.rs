@@ -11,13 +11,13 @@ use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::View;
+use super::AppState;
 use crate::{
     flow::{
-        self, Flow, Held,
+        self, DeliveryStatus, Flow,
         tree::{FlowDetail, detail},
     },
-    neighbours::Neighbours,
+    service_directory::ServiceDirectory,
     store::{
         self,
         flows::{self, After, Listed},
@@ -49,7 +49,7 @@ pub struct Listing {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page {
     pub flows: Vec<Changed>,
-    /// Asks for the next page; null on the last.
+    /// Asks for the next assets; null on the last.
     pub next_cursor: Option<String>,
 }
 
@@ -64,9 +64,9 @@ pub struct Changed {
 
 impl Changed {
     /// As it was kept, but for services that do not answer just now.
-    pub fn new(listed: Listed, neighbours: &Neighbours) -> Self {
+    pub fn new(listed: Listed, directory: &ServiceDirectory) -> Self {
         let mut flow = listed.flow.0;
-        say_who_is_away(&mut flow, neighbours);
+        say_who_is_away(&mut flow, directory);
         Self { flow, change: listed.change }
     }
 }
@@ -88,7 +88,7 @@ fn bad(detail: &str) -> Problem {
     responses((status = 200, body = Page), (status = 400, body = Problem))
 )]
 pub async fn list(
-    State(view): State<View>,
+    State(view): State<AppState>,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
     let Query(Listing { state, since, cursor, limit }) = query?;
@@ -101,7 +101,7 @@ pub async fn list(
     let more = listed.len() > usize::from(limit);
     listed.truncate(limit.into());
     let next_cursor = listed.last().filter(|_| more).map(|last| After::flow(last).to_string());
-    let flows = listed.into_iter().map(|listed| Changed::new(listed, &view.neighbours)).collect();
+    let flows = listed.into_iter().map(|listed| Changed::new(listed, &view.directory)).collect();
     Ok(Json(Page { flows, next_cursor }))
 }
 
@@ -128,7 +128,7 @@ pub struct Tally {
     responses((status = 200, body = Tally), (status = 400, body = Problem))
 )]
 pub async fn count(
-    State(view): State<View>,
+    State(view): State<AppState>,
     query: Result<Query<Counting>, QueryRejection>,
 ) -> Result<Json<Tally>, Problem> {
     let Query(Counting { since }) = query?;
@@ -145,7 +145,7 @@ pub async fn count(
     get, path = "/flows/{id}", params(("id" = String, Path, description = "A UUID, or a trace id of 32 hex digits")),
     responses((status = 200, body = Found), (status = 404, body = Problem))
 )]
-pub async fn show(State(view): State<View>, Path(id): Path<String>) -> Result<Json<Found>, Problem> {
+pub async fn show(State(view): State<AppState>, Path(id): Path<String>) -> Result<Json<Found>, Problem> {
     let unknown = || Problem::not_found("no flow has this id: not as its own, an event's, a customer's or a trace's");
     let id: Uuid = id.parse().map_err(|_| unknown())?;
     let ids = store::find(&view.database.pool, id, MAX_FOUND).await?;
@@ -162,20 +162,20 @@ pub async fn show(State(view): State<View>, Path(id): Path<String>) -> Result<Js
     let mut flows: Vec<_> = details.collect();
     flows.sort_by_key(|detail| std::cmp::Reverse(detail.flow.began_at));
     for detail in &mut flows {
-        say_who_is_away(&mut detail.flow, &view.neighbours);
-        detail.tree.iter_mut().for_each(|node| node.say_who_is_away(&|service| view.neighbours.is_away(service)));
+        say_who_is_away(&mut detail.flow, &view.directory);
+        detail.tree.iter_mut().for_each(|node| node.say_who_is_away(&|service| view.directory.is_away(service)));
     }
     if flows.is_empty() { Err(unknown()) } else { Ok(Json(Found { flows })) }
 }
 
 /// What a service said before it went away is not what it would say now.
-fn say_who_is_away(flow: &mut Flow, neighbours: &Neighbours) {
-    for overdue in flow.overdue.iter_mut().filter(|overdue| neighbours.is_away(&overdue.service)) {
-        overdue.held = Some(Held::away(overdue.held.as_ref(), overdue.since));
+fn say_who_is_away(flow: &mut Flow, directory: &ServiceDirectory) {
+    for overdue in flow.overdue.iter_mut().filter(|overdue| directory.is_away(&overdue.service)) {
+        overdue.held = Some(DeliveryStatus::away(overdue.held.as_ref(), overdue.since));
     }
 }
 
-fn beginning(since: Option<&str>, view: &View) -> Result<Timestamp, Problem> {
+fn beginning(since: Option<&str>, view: &AppState) -> Result<Timestamp, Problem> {
     let since = since.map_or(Some(Timestamp::UNIX_EPOCH), |text| parse_since(text, view.database.clock.now()));
     since.ok_or_else(|| bad("since is a time, as in 2026-11-21T08:00:00Z, or how long ago, as in 1h"))
 }

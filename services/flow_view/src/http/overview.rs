@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 use url::Url;
 use utoipa::ToSchema;
 
-use super::View;
+use super::AppState;
 use crate::{
-    neighbours::Neighbour,
+    service_directory::ServiceHealth,
     store::flows::{self, Counts},
 };
 
@@ -31,7 +31,7 @@ pub struct Overview {
     now: Timestamp,
     last_minute: LastMinute,
     states: States,
-    services: Vec<Neighbour>,
+    services: Vec<ServiceHealth>,
     arrows: Vec<Arrow>,
     links: Links,
 }
@@ -74,7 +74,7 @@ struct Links {
 
 /// The fleet at a glance.
 #[utoipa::path(get, path = "/overview", responses((status = 200, body = Overview)))]
-pub async fn overview(State(view): State<View>) -> Result<Json<Overview>, Problem> {
+pub async fn overview(State(view): State<AppState>) -> Result<Json<Overview>, Problem> {
     // Locked while it is made: everybody who asks meanwhile gets the same.
     let mut latest = view.overview.lock().await;
     let now = view.database.clock.now();
@@ -89,7 +89,7 @@ pub async fn overview(State(view): State<View>) -> Result<Json<Overview>, Proble
 }
 
 impl Overview {
-    async fn at(now: Timestamp, view: &View) -> Result<Self, sqlx::Error> {
+    async fn at(now: Timestamp, view: &AppState) -> Result<Self, sqlx::Error> {
         let since = now - MINUTE;
         let Counts { running, stuck, began, done, compensated } = flows::counts(&view.database.pool, since).await?;
         let rates = flows::rates(&view.database.pool, since).await?;
@@ -105,7 +105,7 @@ impl Overview {
             now,
             last_minute: LastMinute { began, done, compensated, events },
             states: States { running, stuck },
-            services: view.neighbours.seen(),
+            services: view.directory.seen(),
             arrows: arrows.collect(),
             links: Links { jaeger: link(view.config.jaeger_url.as_ref()), mail: link(view.config.mail_url.as_ref()) },
         })

@@ -17,7 +17,7 @@ use futures_util::stream::{self, Stream};
 use service::problem::Problem;
 use tokio::time::Instant;
 
-use super::{View, flows::Changed};
+use super::{AppState, flows::Changed};
 use crate::store::flows::{changed_after, last_change};
 
 /// How many flows are read at once.
@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_secs(1);
     responses((status = 200, content_type = "text/event-stream",
                description = "Events `flow`: the data is a flow as in `/flows`, the id is its `change`"))
 )]
-pub async fn stream(State(view): State<View>, headers: HeaderMap) -> Result<Response, Problem> {
+pub async fn stream(State(view): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     let asked = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<i64>().ok());
     let newest = last_change(&view.database.pool).await?;
     // A number from before the tables were lost lies in the future: from now on, then.
@@ -48,7 +48,7 @@ pub async fn stream(State(view): State<View>, headers: HeaderMap) -> Result<Resp
 }
 
 struct Tail {
-    view: View,
+    view: AppState,
     /// The number of the last change that was read.
     after: i64,
     ready: VecDeque<Changed>,
@@ -74,7 +74,7 @@ impl Tail {
             self.wait().await;
             let changed = changed_after(&self.view.database.pool, self.after, CHUNK).await.ok()?;
             self.after = changed.last().map_or(self.after, |last| last.change);
-            self.ready.extend(changed.into_iter().map(|flow| Changed::new(flow, &self.view.neighbours)));
+            self.ready.extend(changed.into_iter().map(|flow| Changed::new(flow, &self.view.directory)));
         }
     }
 

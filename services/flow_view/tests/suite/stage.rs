@@ -7,10 +7,10 @@ use contracts::choreography;
 use event::{Envelope, EventMeta, OutboxRecord, TraceContext};
 use flow_view::{
     FlowViewConfig, OperationsUrls,
-    http::{View, api},
-    inquiry::Inquiry,
-    neighbours::Neighbours,
+    http::{AppState, api},
     projector::Projector,
+    service_directory::ServiceDirectory,
+    status_poller::StatusPoller,
 };
 use jiff::SignedDuration;
 use messaging::{
@@ -28,8 +28,8 @@ pub struct Stage {
     owners: BTreeMap<&'static str, Box<dyn Publisher>>,
     pub view: Option<TestService>,
     pub projector: Projector,
-    pub inquiry: Inquiry,
-    pub neighbours: Neighbours,
+    pub poller: StatusPoller,
+    pub directory: ServiceDirectory,
     pub http: Router,
     pub closing: CancellationToken,
 }
@@ -63,7 +63,7 @@ impl Fact {
 }
 
 impl Stage {
-    /// With a view that is caught up, and whose neighbours are at `ops_url`.
+    /// With a view that is caught up, and whose services are at `ops_url`.
     pub async fn with(ops_url: &str) -> Self {
         let mut stage = Self::without_view(ops_url).await;
         stage.open_view().await;
@@ -92,20 +92,20 @@ impl Stage {
             jaeger_url: None,
             flow_days: 90,
         };
-        let neighbours = Neighbours::new(&config).unwrap();
+        let directory = ServiceDirectory::new(&config).unwrap();
         let (change, changed) = watch::channel(0);
         let closing = CancellationToken::new();
-        let (http, _) = api(View {
+        let (http, _) = api(AppState {
             database: database.clone(),
-            neighbours: neighbours.clone(),
+            directory: directory.clone(),
             config: Arc::new(config),
             changed,
             closing: closing.clone(),
             overview: Arc::default(),
         });
         let projector = Projector::new(database.clone(), change);
-        let inquiry = Inquiry::new(database, neighbours.clone());
-        Self { bus, owners, view: None, projector, inquiry, neighbours, http, closing }
+        let poller = StatusPoller::new(database, directory.clone());
+        Self { bus, owners, view: None, projector, poller, directory, http, closing }
     }
 
     /// The view subscribes, and catches up.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     flow::Flow,
-    neighbours::Neighbours,
+    service_directory::ServiceDirectory,
     store::{self, flows},
 };
 
@@ -23,15 +23,15 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// The one that asks.
 #[derive(Debug)]
-pub struct Inquiry {
+pub struct StatusPoller {
     database: Database,
-    neighbours: Neighbours,
+    directory: ServiceDirectory,
 }
 
-impl Inquiry {
-    /// Asks `neighbours` about what is missing in `database`.
-    pub fn new(database: Database, neighbours: Neighbours) -> Self {
-        Self { database, neighbours }
+impl StatusPoller {
+    /// Asks `directory` about what is missing in `database`.
+    pub fn new(database: Database, directory: ServiceDirectory) -> Self {
+        Self { database, directory }
     }
 
     /// Until `shutdown`.
@@ -60,11 +60,11 @@ impl Inquiry {
     }
 
     async fn ask(&self, service: &str, flow_of: &BTreeMap<Uuid, Uuid>, ids: &[Uuid]) -> Result<(), sqlx::Error> {
-        if self.neighbours.is_away(service) {
+        if self.directory.is_away(service) {
             return Ok(());
         }
         // One that does not answer shows as away soon, and is asked again later.
-        let Ok(receipts) = self.neighbours.receipts(service, ids).await else { return Ok(()) };
+        let Ok(receipts) = self.directory.receipts(service, ids).await else { return Ok(()) };
         let mut tx = self.database.begin().await?;
         let now = tx.now();
         for event_id in ids {

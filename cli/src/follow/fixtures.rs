@@ -6,8 +6,8 @@ use contracts::choreography;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{flow::Flow, hop::Hop};
-use crate::follow::hop::Step;
+use super::{flow::Flow, log_line::Hop};
+use crate::follow::log_line::Step;
 
 /// The first event of the flow, and the flow's id.
 pub const FLOW: &str = "01a1fb09-30ce-71ff-b577-23afd0e8be0d";

@@ -121,10 +121,10 @@ fn media_type(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
     use axum::{body::Body, http::Request};
     use tower::ServiceExt;
-
-    use std::{collections::BTreeSet, fs, path::Path};
 
     use super::*;
 

@@ -52,7 +52,7 @@ async fn a_stuck_flow_says_how_the_service_holds_the_message() {
     assert_eq!(stage.flow(&created).await["overdue"][0]["held"], Value::Null);
     for state in ["waiting", "dead"] {
         port.say(&created, state);
-        stage.inquiry.round().await.unwrap();
+        stage.poller.round().await.unwrap();
         stage.project().await;
         let held = &stage.flow(&created).await["overdue"][0]["held"];
         assert_eq!((&held["state"], &held["reason"]), (&state.into(), &"database_error".into()));
@@ -69,7 +69,7 @@ async fn a_service_is_not_asked_again_at_once() {
     let (stage, created) = stuck(&port).await;
     port.say(&created, "waiting");
     for _ in 0..3 {
-        stage.inquiry.round().await.unwrap();
+        stage.poller.round().await.unwrap();
         stage.pass(1).await;
     }
     assert_eq!(port.asked.lock().unwrap().len(), 1);
@@ -80,7 +80,7 @@ async fn a_message_that_the_service_never_had_is_unknown() {
     let port = Port::default();
     let (stage, created) = stuck(&port).await;
     *port.says.lock().unwrap() = json!([]);
-    stage.inquiry.round().await.unwrap();
+    stage.poller.round().await.unwrap();
     stage.project().await;
     assert_eq!(stage.flow(&created).await["overdue"][0]["held"]["state"], "unknown");
 }
@@ -91,7 +91,7 @@ async fn a_step_that_has_become_moot_ends_the_flow() {
     let (stage, created) = stuck(&port).await;
     assert_eq!(stage.flow(&created).await["state"], "stuck");
     port.say(&created, "handled");
-    stage.inquiry.round().await.unwrap();
+    stage.poller.round().await.unwrap();
     stage.project().await;
     assert_eq!(stage.flow(&created).await["state"], "compensated");
 }
@@ -103,7 +103,7 @@ async fn a_service_that_does_not_answer_is_away_whatever_it_said_before() {
     let created = Fact::first();
     stage.see(&created).await;
     stage.pass(11).await;
-    stage.neighbours.look().await;
+    stage.directory.look().await;
     let held = &stage.flow(&created).await["overdue"][0]["held"];
     assert_eq!(held["state"], "away");
     let (_, found) = stage.get(&format!("/flows/{}", created.flow)).await;

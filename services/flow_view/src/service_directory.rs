@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A service, as far as one can see from outside.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
-pub struct Neighbour {
+pub struct ServiceHealth {
     pub name: String,
     /// Whether its operations port answers.
     pub answers: bool,
@@ -77,13 +77,13 @@ fn count(value: f64) -> u64 {
 
 /// All of them. Copies share what was seen last.
 #[derive(Clone, Debug)]
-pub struct Neighbours {
+pub struct ServiceDirectory {
     client: Client,
     urls: Arc<BTreeMap<&'static str, Url>>,
-    seen: Arc<Mutex<BTreeMap<&'static str, Neighbour>>>,
+    seen: Arc<Mutex<BTreeMap<&'static str, ServiceHealth>>>,
 }
 
-impl Neighbours {
+impl ServiceDirectory {
     /// Those that the choreography names.
     pub fn new(config: &FlowViewConfig) -> anyhow::Result<Self> {
         let urls = config.operations.by_service().clone();
@@ -105,7 +105,7 @@ impl Neighbours {
     }
 
     /// How they looked the last time, in alphabetical order.
-    pub fn seen(&self) -> Vec<Neighbour> {
+    pub fn seen(&self) -> Vec<ServiceHealth> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
@@ -131,11 +131,11 @@ impl Neighbours {
         seen.extend(looked);
     }
 
-    async fn look_at(&self, name: &'static str) -> Neighbour {
-        let away = Neighbour { name: name.to_owned(), ..Neighbour::default() };
+    async fn look_at(&self, name: &'static str) -> ServiceHealth {
+        let away = ServiceHealth { name: name.to_owned(), ..ServiceHealth::default() };
         let Some((ready, parts)) = self.readiness(name).await else { return away };
         let metrics = self.metrics(name).await;
-        Neighbour {
+        ServiceHealth {
             answers: true,
             ready: Some(ready),
             reasons: parts.iter().filter_map(|(part, state)| state.reason(part)).collect(),

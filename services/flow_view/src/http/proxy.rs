@@ -13,7 +13,7 @@ use event::MAX_SIZE;
 use service::problem::Problem;
 use url::Url;
 
-use super::View;
+use super::AppState;
 
 /// What is passed on of a request.
 const REQUEST: [HeaderName; 4] = [
@@ -31,7 +31,7 @@ const ANSWER: [HeaderName; 5] = [
     HeaderName::from_static("x-trace-id"),
 ];
 
-pub fn routes() -> Router<View> {
+pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/customers", post(register))
         .route("/services/{service}/admin/parked", any(parked))
@@ -44,14 +44,14 @@ pub fn routes() -> Router<View> {
     post, path = "/customers", request_body(content_type = "application/json"),
     responses((status = 201, description = "As the service customer answers"), (status = 502, body = Problem))
 )]
-pub async fn register(State(view): State<View>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+pub async fn register(State(view): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let mut url = view.config.customer_url.clone();
     url.set_path("/customers");
     forward(&view, "customer", url, Method::POST, &headers, body).await
 }
 
 async fn parked(
-    State(view): State<View>,
+    State(view): State<AppState>,
     Path(path): Path<Vec<(String, String)>>,
     RawQuery(query): RawQuery,
     method: Method,
@@ -65,14 +65,14 @@ async fn parked(
     if !below.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'/') {
         return Err(Problem::not_found("there is nothing here"));
     }
-    let url = view.neighbours.url(service, &format!("/admin/parked{below}"));
+    let url = view.directory.url(service, &format!("/admin/parked{below}"));
     let mut url = url.ok_or_else(|| Problem::not_found("no such service takes part"))?;
     url.set_query(query.as_deref());
     forward(&view, service, url, method, &headers, body).await
 }
 
 async fn forward(
-    view: &View,
+    view: &AppState,
     service: &str,
     url: Url,
     method: Method,
@@ -80,7 +80,7 @@ async fn forward(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let away = |_| Problem::new(StatusCode::BAD_GATEWAY, format!("{service} does not answer"));
-    let request = view.neighbours.client().request(method, url).headers(only(&REQUEST, headers)).body(body);
+    let request = view.directory.client().request(method, url).headers(only(&REQUEST, headers)).body(body);
     let answer = request.send().await.map_err(away)?;
     let (status, headers) = (answer.status(), only(&ANSWER, answer.headers()));
     let body = answer.bytes().await.map_err(away)?;
