@@ -6,13 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use flow_view::{
-    flow::{
-        State,
-        tree::{FlowDetail, Step},
-    },
-    http::flows::Tally,
-};
+use flow::{FlowDetail, State, Step, answers::Tally, sentences};
 use jiff::Timestamp;
 use messaging::clock::Clock;
 use serde::Serialize;
@@ -21,7 +15,7 @@ use tokio::time::sleep;
 use crate::{
     flow_view::{FlowView, FlowViewArgs},
     follow::seconds,
-    http, output, steps,
+    http, output,
 };
 
 /// How many incomplete flows of one state are named.
@@ -111,7 +105,7 @@ fn named(detail: &FlowDetail) -> Incomplete {
     Incomplete {
         correlation_id: detail.flow.correlation_id,
         state: detail.flow.state,
-        missing: steps::missing(detail),
+        missing: sentences::missing(detail),
         problems: detail.flow.problems.clone(),
     }
 }
@@ -142,7 +136,7 @@ impl Report {
 
 impl Incomplete {
     fn render(&self, now: Timestamp) -> String {
-        let missing = self.missing.iter().map(|step| steps::in_words(step, now));
+        let missing = self.missing.iter().map(|step| sentences::in_words(step, now));
         let what: Vec<_> = missing.chain(self.problems.iter().cloned()).collect();
         format!(
             "{:<7}  {}  {}",

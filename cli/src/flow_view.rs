@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use clap::Args;
-use flow_view::{
-    flow::{Flow, State, tree::FlowDetail},
-    http::flows::{Found, Page, Tally},
+use flow::{
+    Flow, FlowDetail, State,
+    answers::{Found, Page, Tally},
 };
 use reqwest::{Client, StatusCode};
 

@@ -4,24 +4,19 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use clap::Args;
+use contracts::choreography::REACTIONS;
+use flow::logged::Flow;
 
 use crate::{flow_view::FlowViewArgs, output};
 
-#[cfg(test)]
-mod fixtures;
-mod flow;
 mod flow_id;
 mod live;
-mod log_line;
-mod outcome;
 mod search;
 mod source;
 pub mod style;
 mod text;
-mod tree;
 mod wait;
 
-use flow::Flow;
 use flow_id::Wanted;
 use search::{Found, search};
 use source::Sources;
@@ -30,7 +25,7 @@ use style::Paint;
 /// Follow a flow: every event under its cause, and what each service did with it, read from the logs alone.
 ///
 /// Times are milliseconds since the request that began the flow, by each service's own clock; the tree does not depend on
-/// them. The last line says how the flow stands: finished, compensated, running, waiting or dead.
+/// them. The last line says how the flow stands: done, compensated, running, waiting, dead or stuck.
 ///
 /// Exit codes: 0 if the flow was found, 1 if not, or if --wait was in vain.
 #[derive(Clone, Debug, Args)]
@@ -71,7 +66,7 @@ pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
     let limit = args.wait.filter(|_| sources.can_grow()).unwrap_or_default();
     let (flows, scanned) = wait::until_final(limit, || {
         let Found { hops, scanned } = search(&mut sources, args.id)?;
-        Ok((hops.iter().map(|(id, hops)| Flow::new(*id, hops)).collect(), scanned))
+        Ok((hops.iter().map(|(id, hops)| Flow::new(REACTIONS, *id, hops)).collect(), scanned))
     })?;
     if flows.is_empty() {
         bail!("no flow with the id {} in the logs (read: {scanned})", args.id);

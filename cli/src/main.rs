@@ -24,7 +24,6 @@ mod register;
 mod replay;
 mod republish;
 mod run;
-mod steps;
 mod terminal;
 mod top;
 

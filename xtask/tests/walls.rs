@@ -5,6 +5,7 @@
 mod walls {
     mod circles;
     mod layers;
+    mod links;
     mod paths;
     mod tree;
     mod words;

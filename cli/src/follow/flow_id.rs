@@ -2,9 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use flow::logged::Hop;
 use uuid::Uuid;
-
-use super::log_line::Hop;
 
 /// A customer, event, correlation or trace id. All are 128 bits; a trace id is only written without dashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,7 @@ use std::{
 };
 
 use anyhow::bail;
-use flow_view::flow::{
-    State,
-    steps::StepState,
-    tree::{FlowDetail, Node, Step},
-};
+use flow::{FlowDetail, Node, State, Step, StepState, sentences::in_words};
 use jiff::Timestamp;
 use messaging::clock::Clock;
 use tokio::time::sleep;
@@ -20,7 +16,6 @@ use super::style::Paint;
 use crate::{
     flow_view::{FlowView, FlowViewArgs},
     http, output,
-    steps::in_words,
     terminal::Screen,
 };
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flow::logged::Hop;
 use uuid::Uuid;
 
 use super::{
     flow_id::Wanted,
-    log_line::Hop,
     source::{Scanned, Source, Sources},
 };
 
@@ -51,10 +51,9 @@ fn hops_of(source: &Source, ids: &BTreeSet<Uuid>) -> anyhow::Result<BTreeMap<Uui
 mod tests {
     use std::{env, fs, path::PathBuf};
 
-    use super::{
-        super::fixtures::{CUSTOMER, FLOW, ONBOARDED, TRACE, id, line},
-        *,
-    };
+    use flow::logged::fixtures::{CUSTOMER, FLOW, ONBOARDED, TRACE, id, line};
+
+    use super::*;
 
     /// A folder of logs that goes when the test ends.
     struct Logs(PathBuf);

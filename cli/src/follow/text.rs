@@ -1,12 +1,8 @@
 //! A flow for eyes: the tree at the left, and beside it when, who, what, and the transaction to search the logs for.
 
-use super::{
-    flow::Flow,
-    log_line::Step,
-    outcome::State,
-    style::Paint,
-    tree::{Mark, Node},
-};
+use flow::logged::{Flow, Mark, Node, State, Step};
+
+use super::style::Paint;
 
 /// The text, without a newline at its end.
 pub fn render(flow: &Flow, paint: Paint) -> String {
@@ -38,9 +34,9 @@ fn header(flow: &Flow, paint: Paint) -> Vec<String> {
 fn summary(flow: &Flow, paint: Paint) -> String {
     let text = &flow.outcome.summary;
     match flow.outcome.state {
-        State::Onboarded | State::Finished => paint.green(text),
+        State::Done => paint.green(text),
         State::Compensated | State::Running | State::Waiting => paint.yellow(text),
-        State::Dead => paint.red(text),
+        State::Dead | State::Stuck => paint.red(text),
     }
 }
 
@@ -141,10 +137,9 @@ fn why(mark: &Mark) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::fixtures::{ONBOARDED, flow},
-        *,
-    };
+    use flow::logged::fixtures::{ONBOARDED, flow};
+
+    use super::*;
 
     #[test]
     fn a_flow_is_readable() {

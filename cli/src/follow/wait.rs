@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::flow::Flow;
+use flow::logged::Flow;
 
 /// The shortest rest between two looks; after a longer look the rest is as long.
 const REST: Duration = Duration::from_millis(150);
@@ -43,10 +43,9 @@ fn progress(flows: &[Flow]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::fixtures::{COMPENSATED, ONBOARDED, joined_flow},
-        *,
-    };
+    use flow::logged::fixtures::{COMPENSATED, ONBOARDED, flow};
+
+    use super::*;
 
     #[test]
     fn without_a_limit_there_is_one_look() {
@@ -63,8 +62,8 @@ mod tests {
     fn the_wait_is_over_as_soon_as_every_flow_is_at_its_end() {
         let dead = "30 loyalty dead customer_created handler_permanent 1\n9 customer published customer_created";
         for end in [ONBOARDED, COMPENSATED, dead] {
-            let mut later = [joined_flow("5 customer recorded customer_created"), joined_flow(end)].into_iter();
-            let look = || Ok((vec![joined_flow(ONBOARDED), later.next().unwrap()], ()));
+            let mut later = [flow("5 customer recorded customer_created"), flow(end)].into_iter();
+            let look = || Ok((vec![flow(ONBOARDED), later.next().unwrap()], ()));
             let (flows, ()) = until_final(Duration::from_mins(10), look).unwrap();
             assert!(flows.iter().all(Flow::is_final) && later.next().is_none());
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, routing::get};
-use contracts::choreography::{self, Declaration};
+use contracts::choreography::{self, Declaration, Reaction};
 use messaging::database::Database;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,8 @@ pub struct AppState {
     pub database: Database,
     pub directory: ServiceDirectory,
     pub config: Arc<FlowViewConfig>,
+    /// By which flows are judged.
+    pub reactions: &'static [Reaction],
     /// The number of the latest change that this process has made.
     pub changed: watch::Receiver<i64>,
     /// Ends the streams, which would hold up a shutdown.

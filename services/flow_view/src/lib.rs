@@ -20,7 +20,6 @@ use crate::{
 
 mod assets;
 mod config;
-pub mod flow;
 pub mod http;
 pub mod metrics;
 pub mod observer;
@@ -47,7 +46,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
     metrics::register(database);
     let directory = ServiceDirectory::new(config)?;
     let (change, changed) = watch::channel(0);
-    let projector = Projector::new(database.clone(), change);
+    let projector = Projector::new(database.clone(), choreography::REACTIONS, change);
     let poller = StatusPoller::new(database.clone(), directory.clone());
     let retention = Retention::new(database.clone(), config.flow_days);
     let closing = CancellationToken::new();
@@ -55,6 +54,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         database: database.clone(),
         directory: directory.clone(),
         config: Arc::new(config.clone()),
+        reactions: choreography::REACTIONS,
         changed,
         closing: closing.clone(),
         overview: Arc::default(),

@@ -1,9 +1,10 @@
 //! What this service measures beside what all do.
 
 use contracts::choreography;
+use flow::State;
 use messaging::database::Database;
 
-use crate::{flow::State, store::flows};
+use crate::store::flows;
 
 /// Has incomplete flows sampled.
 pub fn register(database: &Database) {

@@ -5,6 +5,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use contracts::choreography::Reaction;
+use flow::{Evaluated, Observed, ObservedEvent, ReportedStatus};
 use messaging::{database::Database, failure::Failure};
 use sqlx::types::Json;
 use tokio::sync::watch;
@@ -12,12 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::{
-    flow::{Evaluated, ObservedEvent, ReportedStatus, evaluate},
-    store::{
-        self,
-        flows::{self, Stale},
-    },
+use crate::store::{
+    self,
+    flows::{self, Stale},
 };
 
 /// How many flows one turn takes at most.
@@ -29,13 +28,14 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Projector {
     database: Database,
+    reactions: &'static [Reaction],
     changed: watch::Sender<i64>,
 }
 
 impl Projector {
-    /// Says in `changed` the number of the latest change.
-    pub fn new(database: Database, changed: watch::Sender<i64>) -> Self {
-        Self { database, changed }
+    /// Judges flows by `reactions`; says in `changed` the number of the latest change.
+    pub fn new(database: Database, reactions: &'static [Reaction], changed: watch::Sender<i64>) -> Self {
+        Self { database, reactions, changed }
     }
 
     /// Where flows are kept.
@@ -80,7 +80,8 @@ impl Projector {
         }
         let evaluated = stale.iter().filter_map(|flow| {
             let (events, holdings) = (events.get(&flow.correlation_id)?, holdings.get(&flow.correlation_id));
-            Some((flow, evaluate(events, holdings.map_or(&[], Vec::as_slice), now)?))
+            let observed = Observed::new(self.reactions, events, holdings.map_or(&[], Vec::as_slice), now)?;
+            Some((flow, observed.evaluate()))
         });
         let (changed, same): (Vec<_>, Vec<_>) = evaluated.partition(|(known, new)| is_news(known, new));
         let [changed, same] = [changed, same].map(|flows| flows.into_iter().map(|(_, new)| new).collect::<Vec<_>>());

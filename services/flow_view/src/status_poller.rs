@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use flow::Flow;
 use messaging::{database::Database, failure::Failure};
 use service::receipts::{MAX_IDS, Receipt};
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,6 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
-    flow::Flow,
     service_directory::ServiceDirectory,
     store::{self, flows},
 };

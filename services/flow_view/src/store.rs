@@ -1,13 +1,12 @@
 //! The SQL of this service: what is seen, what services say. Flows are in `store/flows.rs`.
 
 use event::Envelope;
+use flow::{DeliveryStatus, ObservedEvent, ReportedStatus};
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use service::receipts::Receipt;
 use sqlx::{PgConnection, PgPool, query, query_scalar};
 use uuid::Uuid;
-
-use crate::flow::{DeliveryStatus, ObservedEvent, ReportedStatus};
 
 pub mod flows;
 

@@ -36,6 +36,15 @@ fn the_dance_knows_events_only() {
 }
 
 #[test]
+fn a_flow_is_pure() {
+    is_only("flow", &["contracts", "event"]);
+    let built_with = &packages()["flow"].dependencies;
+    for outside in ["axum", "sqlx", "tokio", "reqwest", "clap"] {
+        assert!(!built_with.contains(outside), "flow may not depend on {outside}");
+    }
+}
+
+#[test]
 fn messaging_knows_neither_the_dance_nor_http_nor_flags() {
     is_only("messaging", &["event", "metrics"]);
     let built_with = &packages()["messaging"].dependencies;

@@ -6,9 +6,10 @@ use std::{
 };
 
 use anyhow::Context;
+use flow::logged::Hop;
 use tempfile::{SpooledTempFile, spooled_tempfile};
 
-use super::{super::log_line::Hop, Scanned, each_line};
+use super::{Scanned, each_line};
 
 /// The hops of about ten thousand registrations. A container may have no place for files.
 const IN_MEMORY: usize = 64 * 1024 * 1024;

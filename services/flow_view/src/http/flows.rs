@@ -5,18 +5,18 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
+use flow::{
+    DeliveryStatus, Flow, Observed,
+    answers::{Changed, Found, Page, Tally},
+};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use service::problem::Problem;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::AppState;
 use crate::{
-    flow::{
-        self, DeliveryStatus, Flow,
-        tree::{FlowDetail, detail},
-    },
     service_directory::ServiceDirectory,
     store::{
         self,
@@ -45,37 +45,11 @@ pub struct Listing {
     limit: Option<u16>,
 }
 
-/// A page of flows, newest first.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Page {
-    pub flows: Vec<Changed>,
-    /// Asks for the next assets; null on the last.
-    pub next_cursor: Option<String>,
-}
-
-/// A flow, and the number of its latest change.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Changed {
-    #[serde(flatten)]
-    pub flow: Flow,
-    /// Grows with every change of any flow.
-    pub change: i64,
-}
-
-impl Changed {
-    /// As it was kept, but for services that do not answer just now.
-    pub fn new(listed: Listed, directory: &ServiceDirectory) -> Self {
-        let mut flow = listed.flow.0;
-        say_who_is_away(&mut flow, directory);
-        Self { flow, change: listed.change }
-    }
-}
-
-/// What was found.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Found {
-    /// Newest first.
-    pub flows: Vec<FlowDetail>,
+/// As it was kept, but for services that do not answer just now.
+pub(super) fn changed(listed: Listed, directory: &ServiceDirectory) -> Changed {
+    let mut flow = listed.flow.0;
+    say_who_is_away(&mut flow, directory);
+    Changed { flow, change: listed.change }
 }
 
 fn bad(detail: &str) -> Problem {
@@ -101,7 +75,7 @@ pub async fn list(
     let more = listed.len() > usize::from(limit);
     listed.truncate(limit.into());
     let next_cursor = listed.last().filter(|_| more).map(|last| After::flow(last).to_string());
-    let flows = listed.into_iter().map(|listed| Changed::new(listed, &view.directory)).collect();
+    let flows = listed.into_iter().map(|listed| changed(listed, &view.directory)).collect();
     Ok(Json(Page { flows, next_cursor }))
 }
 
@@ -111,15 +85,6 @@ pub async fn list(
 pub struct Counting {
     /// Those that began then or later, as in `/flows`.
     since: Option<String>,
-}
-
-/// How many flows stand how.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct Tally {
-    pub running: i64,
-    pub done: i64,
-    pub compensated: i64,
-    pub stuck: i64,
 }
 
 /// How many flows stand how.
@@ -157,7 +122,7 @@ pub async fn show(State(view): State<AppState>, Path(id): Path<String>) -> Resul
     let details = ids.iter().filter_map(|id| {
         let events: Vec<_> = events.iter().filter(|event| event.correlation_id == *id).cloned().collect();
         let holdings: Vec<_> = holdings.iter().filter(|(flow, _)| flow == id).map(|(_, held)| held.clone()).collect();
-        detail(&events, &holdings, now)
+        Observed::new(view.reactions, &events, &holdings, now).map(|observed| observed.detail())
     });
     let mut flows: Vec<_> = details.collect();
     flows.sort_by_key(|detail| std::cmp::Reverse(detail.flow.began_at));

@@ -13,11 +13,12 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
+use flow::answers::Changed;
 use futures_util::stream::{self, Stream};
 use service::problem::Problem;
 use tokio::time::Instant;
 
-use super::{AppState, flows::Changed};
+use super::{AppState, flows};
 use crate::store::flows::{changed_after, last_change};
 
 /// How many flows are read at once.
@@ -74,7 +75,7 @@ impl Tail {
             self.wait().await;
             let changed = changed_after(&self.view.database.pool, self.after, CHUNK).await.ok()?;
             self.after = changed.last().map_or(self.after, |last| last.change);
-            self.ready.extend(changed.into_iter().map(|flow| Changed::new(flow, &self.view.directory)));
+            self.ready.extend(changed.into_iter().map(|flow| flows::changed(flow, &self.view.directory)));
         }
     }
 

@@ -1,11 +1,10 @@
 //! The SQL of flows as a whole: which to look at, what came of it, lists.
 
+use flow::{Evaluated, Flow, State};
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use sqlx::{PgConnection, PgPool, query, query_as, query_scalar, types::Json};
 use uuid::Uuid;
-
-use crate::flow::{Evaluated, Flow, State};
 
 /// A flow that is to be looked at, and what it amounted to the last time.
 #[derive(Debug)]

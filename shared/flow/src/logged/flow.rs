@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contracts::choreography::Reaction;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -28,8 +29,8 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Built from `hops`, in whatever order they were logged.
-    pub fn new(correlation_id: Uuid, hops: &BTreeSet<Hop>) -> Self {
+    /// Built from `hops`, in whatever order they were logged; judged by `reactions`.
+    pub fn new(reactions: &[Reaction], correlation_id: Uuid, hops: &BTreeSet<Hop>) -> Self {
         let began_at = began_at(correlation_id, hops);
         let events = tree::grow(correlation_id, began_at, hops);
         let trace_ids: BTreeSet<_> = hops.iter().filter_map(|hop| hop.trace_id).collect();
@@ -39,19 +40,19 @@ impl Flow {
             trace_ids: trace_ids.iter().map(|id| id.simple().to_string()).collect(),
             subjects: subjects.into_iter().collect(),
             began_at,
-            outcome: Outcome::of(&events),
+            outcome: Outcome::of(reactions, correlation_id, &events),
             events,
         }
     }
 
     /// Whether it came to the end that it was made for, or was undone.
     pub fn is_finished(&self) -> bool {
-        matches!(self.outcome.state, State::Onboarded | State::Compensated | State::Finished)
+        matches!(self.outcome.state, State::Done | State::Compensated)
     }
 
     /// Whether nothing more happens by itself.
     pub fn is_final(&self) -> bool {
-        self.is_finished() || self.outcome.state == State::Dead
+        self.is_finished() || matches!(self.outcome.state, State::Dead | State::Stuck)
     }
 }
 

@@ -1,11 +1,8 @@
 //! The missing steps of a flow, in words.
 
-use flow_view::flow::{
-    DeliveryStatus,
-    steps::StepState,
-    tree::{FlowDetail, Node, Step},
-};
 use jiff::{Timestamp, Unit};
+
+use crate::model::{DeliveryStatus, FlowDetail, Node, Step, StepState};
 
 /// Every step of the flow that is not there, in the order of its tree. A gate that waits for one of them is not named.
 pub fn missing(detail: &FlowDetail) -> Vec<Step> {

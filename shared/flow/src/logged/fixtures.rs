@@ -1,13 +1,14 @@
 //! Log lines for tests: one registration, told in short.
 
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "for tests")]
+
 use std::collections::BTreeSet;
 
-use contracts::choreography;
+use contracts::choreography::{REACTIONS, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{flow::Flow, log_line::Hop};
-use crate::follow::log_line::Step;
 
 /// The first event of the flow, and the flow's id.
 pub const FLOW: &str = "01a1fb09-30ce-71ff-b577-23afd0e8be0d";
@@ -46,31 +47,19 @@ pub fn line(short: &str) -> String {
     json.to_string()
 }
 
+/// What the services of these samples do: others may have joined since.
+pub fn reactions() -> Vec<Reaction> {
+    REACTIONS.iter().filter(|reaction| ["customer", "email", "loyalty"].contains(&reaction.service)).copied().collect()
+}
+
 pub fn hops(shorts: &str) -> BTreeSet<Hop> {
     let shorts = shorts.lines().map(str::trim).filter(|short| !short.is_empty());
-    shorts.map(|short| Hop::parse(line(short).as_bytes()).expect(short)).collect()
+    shorts.map(|short| Hop::parse(line(short).as_bytes()).unwrap()).collect()
 }
 
 pub fn flow(shorts: &str) -> Flow {
-    Flow::new(FLOW.parse().unwrap(), &hops(shorts))
+    Flow::new(&reactions(), FLOW.parse().unwrap(), &hops(shorts))
 }
-
-/// The same, in which whoever has joined the dance since these samples were written has done its part.
-pub fn joined_flow(shorts: &str) -> Flow {
-    let mut hops = hops(shorts);
-    let published: Vec<_> =
-        hops.iter().filter(|hop| hop.step == Step::Published).map(|hop| hop.event_type.clone()).collect();
-    for event in published {
-        let joined = choreography::subscribers(&event).into_iter().filter(|service| !WRITTEN_FOR.contains(service));
-        hops.extend(
-            joined.map(|service| Hop::parse(line(&format!("96 {service} handled {event}")).as_bytes()).unwrap()),
-        );
-    }
-    Flow::new(FLOW.parse().unwrap(), &hops)
-}
-
-/// The services in these samples.
-const WRITTEN_FOR: [&str; 3] = ["customer", "email", "loyalty"];
 
 /// A registration that went well.
 pub const ONBOARDED: &str = "

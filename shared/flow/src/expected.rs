@@ -2,36 +2,21 @@
 
 use std::time::Duration;
 
-use contracts::choreography::{REACTIONS, Reaction};
+use contracts::choreography::{Reaction, observers};
 use event::EventType;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{DeliveryStatus, ObservedEvent, Overdue, ReportedStatus, missing_causes};
+use crate::{
+    model::{DeliveryStatus, ObservedEvent, Overdue, StepState},
+    observed::Observed,
+};
 
 /// An event that has just been seen is not judged by when it was recorded alone: after a pause we see old ones first.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// How long an effect may be here before its cause.
 const CAUSE_WITHIN: Duration = Duration::from_secs(10);
-
-/// How an expected step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StepState {
-    /// It is there.
-    Done,
-    /// It is to come.
-    Open,
-    /// It should be there by now.
-    Overdue,
-    /// Nothing is to come: the service has handled the event when there was nothing to do any more.
-    Skipped,
-    /// It publishes nothing, so nobody can see it from outside.
-    Unseen,
-}
 
 /// A step of a flow.
 #[derive(Clone, Debug)]
@@ -78,49 +63,38 @@ impl Expected {
     }
 }
 
-/// Every step that `events` make the choreography expect, and the causes that are not here.
-pub fn expected(events: &[&ObservedEvent], holdings: &[ReportedStatus], now: Timestamp) -> Vec<Expected> {
-    let flow = FlowOf { events, holdings, now };
-    let mut steps: Vec<_> = REACTIONS.iter().flat_map(|reaction| flow.steps_of(reaction)).collect();
-    steps.extend(missing_causes(events).into_iter().map(|cause| flow.missing(cause)));
-    steps
-}
-
-/// Events in `events` that exclude each other, in words.
-pub fn contradictions(events: &[&ObservedEvent]) -> Vec<String> {
-    let exclusive = REACTIONS.iter().filter(|reaction| reaction.publishes.len() > 1);
-    let contradictions = exclusive.flat_map(|reaction| {
-        triggers(events, reaction).into_iter().filter_map(|trigger| {
-            let mut both: Vec<_> = answers(events, reaction, &trigger).map(|event| event.event_type.as_str()).collect();
-            both.dedup();
-            (both.len() > 1).then(|| format!("{} exclude each other, and all are here", both.join(" and ")))
-        })
-    });
-    contradictions.collect()
-}
-
-/// A flow while its steps are looked for.
-struct FlowOf<'a> {
-    events: &'a [&'a ObservedEvent],
-    holdings: &'a [ReportedStatus],
-    now: Timestamp,
-}
-
-impl<'a> FlowOf<'a> {
-    fn has(&self, event: EventType) -> bool {
-        self.events.iter().any(|seen| seen.event_type == event.name)
+impl<'a> Observed<'a> {
+    /// Every step that the events make the choreography expect, and the causes that are not here.
+    pub(crate) fn expected(&self) -> Vec<Expected> {
+        let mut steps: Vec<_> = self.reactions.iter().flat_map(|reaction| self.steps_of(reaction)).collect();
+        steps.extend(self.missing_causes().into_iter().map(|cause| self.missing(cause)));
+        steps
     }
 
-    fn steps_of(&self, reaction: &'static Reaction) -> Vec<Expected> {
+    /// Events that exclude each other, in words.
+    pub(crate) fn contradictions(&self) -> Vec<String> {
+        let exclusive = self.reactions.iter().filter(|reaction| reaction.publishes.len() > 1);
+        let contradictions = exclusive.flat_map(|reaction| {
+            self.triggers(reaction).into_iter().filter_map(|trigger| {
+                let mut both: Vec<_> =
+                    self.answers(reaction, &trigger).into_iter().map(|event| event.event_type.as_str()).collect();
+                both.dedup();
+                (both.len() > 1).then(|| format!("{} exclude each other, and all are here", both.join(" and ")))
+            })
+        });
+        contradictions.collect()
+    }
+
+    fn steps_of(&self, reaction: &Reaction) -> Vec<Expected> {
         if reaction.only_if.is_some_and(|event| !self.has(event)) {
             return Vec::new();
         }
-        triggers(self.events, reaction).into_iter().map(|trigger| self.step(reaction, &trigger)).collect()
+        self.triggers(reaction).into_iter().map(|trigger| self.step(reaction, &trigger)).collect()
     }
 
     /// The step of `reaction` to `trigger`, which is incomplete while a gate waits for others.
-    fn step(&self, reaction: &'static Reaction, trigger: &[&'a ObservedEvent]) -> Expected {
-        let answer = answers(self.events, reaction, trigger).next();
+    fn step(&self, reaction: &Reaction, trigger: &[&'a ObservedEvent]) -> Expected {
+        let answer = self.answers(reaction, trigger).first().copied();
         let held = trigger.last().and_then(|last| self.said(last.event_id, reaction.service));
         let complete = trigger.len() == reaction.to.len();
         let last = trigger.last().filter(|_| complete);
@@ -164,14 +138,9 @@ impl<'a> FlowOf<'a> {
     fn went_another_way(&self, reaction: &Reaction) -> bool {
         let wanted = |event: &&EventType| !self.has(**event);
         reaction.to.iter().filter(wanted).any(|wanted| {
-            let excluding = REACTIONS.iter().filter(|other| other.publishes.contains(wanted));
+            let excluding = self.reactions.iter().filter(|other| other.publishes.contains(wanted));
             excluding.flat_map(|other| other.publishes).any(|other| other != wanted && self.has(*other))
         })
-    }
-
-    fn said(&self, event_id: Uuid, service: &str) -> Option<DeliveryStatus> {
-        let about = |holding: &&ReportedStatus| holding.event_id == event_id && holding.service == service;
-        self.holdings.iter().find(about).map(|holding| holding.held.clone())
     }
 
     /// An effect is here and its cause is not: every event reaches every subscriber, so it is ours to see it.
@@ -183,7 +152,7 @@ impl<'a> FlowOf<'a> {
         let overdue = judged_at.is_some_and(|at| at <= self.now);
         let names: Vec<_> = effects.iter().map(|event| event.event_type.as_str()).collect();
         Expected {
-            service: crate::SERVICE.name,
+            service: observers().first().copied().unwrap_or("the observer"),
             what: format!("has not seen the cause of {}", names.join(" and ")),
             to: Vec::new(),
             triggers: vec![cause],
@@ -196,33 +165,30 @@ impl<'a> FlowOf<'a> {
             compensates: false,
         }
     }
-}
 
-/// What `reaction` has to react to: for each event of its type one, for a gate all that are here together.
-fn triggers<'a>(events: &[&'a ObservedEvent], reaction: &Reaction) -> Vec<Vec<&'a ObservedEvent>> {
-    let of = |wanted: &EventType| {
-        let name = wanted.name;
-        events.iter().copied().filter(move |seen| seen.event_type == name)
-    };
-    match reaction.to {
-        [one] => of(one).map(|event| vec![event]).collect(),
-        gate => {
-            let mut here: Vec<_> = gate.iter().filter_map(|event| of(event).next()).collect();
-            here.sort_by_key(|event| event.recorded_at);
-            if here.is_empty() { Vec::new() } else { vec![here] }
+    /// What `reaction` has to react to: for each event of its type one, for a gate all that are here together.
+    fn triggers(&self, reaction: &Reaction) -> Vec<Vec<&'a ObservedEvent>> {
+        let of = |wanted: &EventType| {
+            let name = wanted.name;
+            self.events.iter().copied().filter(move |seen| seen.event_type == name)
+        };
+        match reaction.to {
+            [one] => of(one).map(|event| vec![event]).collect(),
+            gate => {
+                let mut here: Vec<_> = gate.iter().filter_map(|event| of(event).next()).collect();
+                here.sort_by_key(|event| event.recorded_at);
+                if here.is_empty() { Vec::new() } else { vec![here] }
+            }
         }
     }
-}
 
-/// What `reaction` has published in answer to `trigger`.
-fn answers<'a>(
-    events: &[&'a ObservedEvent],
-    reaction: &Reaction,
-    trigger: &[&ObservedEvent],
-) -> impl Iterator<Item = &'a ObservedEvent> {
-    let to = |event: &ObservedEvent| trigger.iter().any(|trigger| event.causation_id == Some(trigger.event_id));
-    let is_one = |event: &ObservedEvent| reaction.publishes.iter().any(|published| published.name == event.event_type);
-    events.iter().copied().filter(|event| is_one(event) && to(event)).collect::<Vec<_>>().into_iter()
+    /// What `reaction` has published in answer to `trigger`.
+    fn answers(&self, reaction: &Reaction, trigger: &[&ObservedEvent]) -> Vec<&'a ObservedEvent> {
+        let to = |event: &ObservedEvent| trigger.iter().any(|trigger| event.causation_id == Some(trigger.event_id));
+        let is_one =
+            |event: &ObservedEvent| reaction.publishes.iter().any(|published| published.name == event.event_type);
+        self.events.iter().copied().filter(|event| is_one(event) && to(event)).collect()
+    }
 }
 
 /// Fails only for times that no calendar has.
