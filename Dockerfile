@@ -1,4 +1,4 @@
-# Two images. By default: every service's program (docker-compose.yml names which one runs) and fleet. Target `tests`: the same, and the suite that asks a running fleet (scripts/e2e --compose, scripts/drill --compose).
+# Two images. By default: every service's program (docker-compose.yml names which one runs) and fleet. Target `tests`: the same, the suite that asks a running fleet (scripts/e2e --compose), and drill (scripts/drill --compose).
 
 FROM rust:1.95-slim-trixie AS sources
 WORKDIR /build
@@ -19,10 +19,12 @@ FROM sources AS build-tests
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=pas-de-trois-target,target=/build/target \
     find . -name '*.rs' -not -path './target/*' -exec touch {} + \
-    && cargo test --no-run --release --locked $(printf -- '-p %s ' $(ls services)) -p cli -p e2e --test fleet 2>&1 \
+    && cargo test --no-run --release --locked $(printf -- '-p %s ' $(ls services)) -p cli -p e2e-tests --test fleet 2>&1 \
        | tee /tmp/said \
+    && cargo build --release --locked $(printf -- '-p %s ' $(ls services)) -p cli -p drills \
     && program=$(sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/said) \
-    && install -D "$program" /programs/e2e-fleet
+    && install -D "$program" /programs/e2e-fleet \
+    && install -t /programs target/release/drill
 
 FROM debian:trixie-slim AS base
 # For servers reached by TLS (amqps://, smtps://, a managed Postgres); the demo has none.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use client::{http, output};
 use flow::{FlowDetail, State, Step, answers::Tally, sentences};
 use jiff::Timestamp;
 use messaging::clock::Clock;
@@ -15,7 +16,6 @@ use tokio::time::sleep;
 use crate::{
     flow_view::{FlowView, FlowViewArgs},
     follow::seconds,
-    http, output,
 };
 
 /// How many incomplete flows of one state are named.

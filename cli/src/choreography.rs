@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use client::output;
 use contracts::choreography::{self, mermaid, table};
-
-use crate::output;
 
 mod check;
 
@@ -60,8 +59,9 @@ pub fn choreography(args: &ChoreographyArgs) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
+    use client::Service;
+
     use super::*;
-    use crate::operations::Service;
 
     #[test]
     fn the_command_line_knows_every_service_that_is_declared() {

@@ -2,13 +2,12 @@
 
 use anyhow::Context;
 use clap::Args;
+use client::{ApiError, FleetDir, http};
 use flow::{
     Flow, FlowDetail, State,
     answers::{Found, Page, Tally},
 };
 use reqwest::{Client, StatusCode};
-
-use crate::{api_error::Refusal, fleet_dir::FleetDir, http};
 
 /// Where the flow view is: `FLOW_VIEW_URL` in the environment, else the fleet's folder knows, else 127.0.0.1:8088.
 #[derive(Clone, Debug, Args)]
@@ -71,5 +70,5 @@ impl FlowView {
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::NOT_FOUND)
+    error.downcast_ref::<ApiError>().is_some_and(|refusal| refusal.status == StatusCode::NOT_FOUND)
 }

@@ -4,23 +4,22 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use clap::Args;
+use client::output;
 use contracts::choreography::REACTIONS;
 use flow::logged::Flow;
 
-use crate::{flow_view::FlowViewArgs, output};
+use crate::flow_view::FlowViewArgs;
 
 mod flow_id;
 mod live;
 mod search;
 mod source;
-pub mod style;
 mod text;
 mod wait;
 
 use flow_id::Wanted;
 use search::{Found, search};
 use source::Sources;
-use style::Paint;
 
 /// Follow a flow: every event under its cause, and what each service did with it, read from the logs alone.
 ///
@@ -80,7 +79,6 @@ fn print(json: bool, flows: &[Flow]) -> anyhow::Result<()> {
     if json {
         return output::print(&serde_json::to_string_pretty(flows)?);
     }
-    let paint = Paint::for_stdout();
-    let texts: Vec<_> = flows.iter().map(|flow| text::render(flow, paint)).collect();
+    let texts: Vec<_> = flows.iter().map(text::render).collect();
     output::print(&texts.join("\n\n"))
 }

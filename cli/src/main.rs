@@ -5,25 +5,21 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod api_error;
 mod check;
 mod choreography;
-mod drill;
 #[cfg(test)]
 mod env_example;
-mod fleet_dir;
 mod flow_view;
 mod follow;
-mod http;
 mod metrics;
-mod operations;
-mod output;
+
 mod parked;
 mod prompt;
 mod register;
 mod replay;
 mod republish;
 mod run;
+
 mod terminal;
 mod top;
 
@@ -44,7 +40,6 @@ enum Command {
     Parked(parked::ParkedArgs),
     Replay(replay::ReplayArgs),
     Republish(republish::RepublishArgs),
-    Drill(drill::DrillArgs),
     Top(top::TopArgs),
     /// Print what the services measure: docs/metrics.md.
     Metrics,
@@ -60,7 +55,6 @@ fn main() -> ExitCode {
         Command::Parked(args) => parked::parked(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),
-        Command::Drill(args) => drill::drill(&args),
         Command::Top(args) => top::top(&args).map(|()| ExitCode::SUCCESS),
         Command::Metrics => metrics::print().map(|()| ExitCode::SUCCESS),
         Command::Choreography(args) => choreography::choreography(&args),

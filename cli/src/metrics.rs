@@ -3,13 +3,11 @@
 
 use std::fmt::Write;
 
+use client::{http, output};
 use messaging::{clock::Clock, database::Database};
 use metrics::{Declaration, Kind};
 
-use crate::{
-    http, output,
-    run::members::{MEMBERS, OwnSettings},
-};
+use crate::run::members::{MEMBERS, OwnSettings};
 
 /// What stands before the table and after it.
 const TEXT: &str = include_str!("metrics/text.md");

@@ -2,18 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
+use client::{Operations, OperationsArgs, http, parked::Filter};
 use uuid::Uuid;
-
-use crate::{
-    http,
-    operations::{Operations, OperationsArgs, Service},
-};
 
 mod discard;
 mod edit;
 mod list;
-mod messages;
 mod retry;
 mod show;
 
@@ -58,33 +53,6 @@ enum Command {
     Discard(discard::DiscardArgs),
 }
 
-/// The state of a parked message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum State {
-    Waiting,
-    Behind,
-    Dead,
-    Done,
-    Discarded,
-}
-
-/// Which messages are meant.
-#[derive(Clone, Debug, Args)]
-struct FilterArgs {
-    /// Only of this service.
-    #[arg(long)]
-    service: Option<Service>,
-    /// Only in this state; if not given, all that are neither done nor discarded.
-    #[arg(long)]
-    state: Option<State>,
-    /// Only of this event type.
-    #[arg(long)]
-    event_type: Option<String>,
-    /// Only about this subject (a customer's id).
-    #[arg(long)]
-    subject: Option<Uuid>,
-}
-
 /// One message, or all of some.
 #[derive(Clone, Debug, Args)]
 struct SelectionArgs {
@@ -95,26 +63,10 @@ struct SelectionArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    filter: FilterArgs,
+    filter: Filter,
     /// Do not ask before acting on all.
     #[arg(long)]
     yes: bool,
-}
-
-impl FilterArgs {
-    fn services(&self) -> Vec<Service> {
-        self.service.map_or_else(|| Service::all().to_vec(), |service| vec![service])
-    }
-
-    fn query(&self) -> Vec<(&'static str, String)> {
-        let state = self.state.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned()));
-        let all = [
-            ("state", state),
-            ("event_type", self.event_type.clone()),
-            ("subject", self.subject.map(|id| id.to_string())),
-        ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-    }
 }
 
 /// Asks, shows, changes.

@@ -8,17 +8,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
+use client::{ApiError, Operations, OperationsArgs, Service, http};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::sleep;
-
-use crate::{
-    api_error::Refusal,
-    http,
-    operations::{Operations, OperationsArgs, Service},
-};
 
 /// Without a terminal, a line says so often how far it has come.
 const TELL: Duration = Duration::from_secs(5);
@@ -102,7 +97,7 @@ async fn begin(operations: &Operations, service: Service, body: &Value) -> anyho
 }
 
 fn is_busy(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::CONFLICT)
+    error.downcast_ref::<ApiError>().is_some_and(|refusal| refusal.status == StatusCode::CONFLICT)
 }
 
 /// The progress, for eyes.

@@ -2,16 +2,13 @@
 
 use anyhow::Context;
 use clap::Args;
+use client::{OperationsArgs, Service, http};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    http,
-    operations::{OperationsArgs, Service},
-    prompt,
-};
+use crate::prompt;
 
 /// Have a service send its retained events again, under their ids, through its relay.
 ///

@@ -6,9 +6,10 @@ use std::{
 };
 
 use clap::Args;
+use client::{FleetDir, http, output};
 use tokio::time::sleep;
 
-use crate::{fleet_dir::FleetDir, http, output, terminal::Screen};
+use crate::terminal::Screen;
 
 mod scrape;
 mod text;
@@ -16,8 +17,6 @@ mod view;
 
 use scrape::{Look, Services};
 use view::View;
-
-use crate::follow::style::Paint;
 
 /// Show what the services do just now: rates and times of the last interval, from their /metrics.
 ///
@@ -48,7 +47,7 @@ pub fn top(args: &TopArgs) -> anyhow::Result<()> {
         let before = services.look().await;
         sleep(interval).await;
         let view = View::new(&before, &services.look().await);
-        output::print(&if args.json { serde_json::to_string(&view)? } else { text::render(&view, Paint::for_stdout()) })
+        output::print(&if args.json { serde_json::to_string(&view)? } else { text::render(&view) })
     })
 }
 
@@ -73,7 +72,7 @@ async fn keep_showing(
     loop {
         sleep(interval).await;
         let now = services.look().await;
-        *last = text::render(&View::new(&before, &now), Paint::for_stdout());
+        *last = text::render(&View::new(&before, &now));
         screen.draw(last)?;
         before = now;
     }

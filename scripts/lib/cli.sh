@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# The fleet program for scripts: where it is, and how it gets there.
+# The programs for scripts: where they are, and how they get there.
 
-# run_fleet ARGUMENT...: becomes target/release/fleet, built first if it is not there. FLEET_DIR and the composition are
+# run_program NAME ARGUMENT...: becomes target/release/NAME, built first if it is not there. FLEET_DIR and the composition are
 # those of this checkout, wherever the script is called from.
-run_fleet() {
-  local fleet=${BIN_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/release}/fleet
-  if [[ ! -x $fleet ]]; then
-    [[ -z ${BIN_DIR:-} ]] || die "no program $fleet"
+run_program() {
+  local program=${BIN_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/release}/$1
+  shift
+  if [[ ! -x $program ]]; then
+    [[ -z ${BIN_DIR:-} ]] || die "no program $program"
     build_programs
   fi
   export FLEET_DIR COMPOSE_FILE=${COMPOSE_FILE:-$ROOT/docker-compose.yml}
-  exec "$fleet" "$@"
+  exec "$program" "$@"
 }
 
 # wants_help ARGUMENT...: answered by the script itself, so that nothing needs to be built for it.

@@ -7,7 +7,7 @@ build_programs() {
   PATH=$PATH:$HOME/.cargo/bin
   [[ -n $(type -P cargo) ]] || die "cargo is not installed: https://rustup.rs"
   say "building the programs (release; the first time takes minutes)"
-  (cd "$ROOT" && cargo build --release --locked "${SERVICES[@]/#/-p}" -p cli -p e2e --bins >&2)
+  (cd "$ROOT" && cargo build --release --locked "${SERVICES[@]/#/-p}" -p cli -p drills -p mail-sink --bins >&2)
   BIN_DIR=$(realpath "${CARGO_TARGET_DIR:-$ROOT/target}/release")
 }
 

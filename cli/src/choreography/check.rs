@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use client::{FleetDir, Service, http, output};
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
-
-use crate::{fleet_dir::FleetDir, http, operations::Service, output};
 
 mod compare;
 mod declared;

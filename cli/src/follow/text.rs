@@ -1,25 +1,24 @@
 //! A flow for eyes: the tree at the left, and beside it when, who, what, and the transaction to search the logs for.
 
+use client::style;
 use flow::logged::{Flow, Mark, Node, State, Step};
 
-use super::style::Paint;
-
 /// The text, without a newline at its end.
-pub fn render(flow: &Flow, paint: Paint) -> String {
+pub fn render(flow: &Flow) -> String {
     let mut rows = Vec::new();
     for event in &flow.events {
         lay_out(event, "", "", &mut rows);
     }
     let widths = Widths::of(&rows);
-    let mut lines = header(flow, paint);
+    let mut lines = header(flow);
     lines.push(String::new());
-    lines.extend(rows.iter().map(|row| row.render(widths, paint)));
+    lines.extend(rows.iter().map(|row| row.render(widths)));
     lines.push(String::new());
-    lines.push(summary(flow, paint));
+    lines.push(summary(flow));
     lines.join("\n")
 }
 
-fn header(flow: &Flow, paint: Paint) -> Vec<String> {
+fn header(flow: &Flow) -> Vec<String> {
     let join = |ids: Vec<String>| if ids.is_empty() { "not in the logs".to_owned() } else { ids.join(", ") };
     let customers = flow.subjects.iter().map(ToString::to_string).collect();
     let entries = [
@@ -28,15 +27,15 @@ fn header(flow: &Flow, paint: Paint) -> Vec<String> {
         ("customer id", join(customers)),
         ("began", format!("{:.3}", flow.began_at)),
     ];
-    entries.into_iter().map(|(name, value)| format!("{}  {value}", paint.dim(&format!("{name:<14}")))).collect()
+    entries.into_iter().map(|(name, value)| format!("{}  {value}", style::dim(&format!("{name:<14}")))).collect()
 }
 
-fn summary(flow: &Flow, paint: Paint) -> String {
+fn summary(flow: &Flow) -> String {
     let text = &flow.outcome.summary;
     match flow.outcome.state {
-        State::Done => paint.green(text),
-        State::Compensated | State::Running | State::Waiting => paint.yellow(text),
-        State::Dead | State::Stuck => paint.red(text),
+        State::Done => style::green(text),
+        State::Compensated | State::Running | State::Waiting => style::yellow(text),
+        State::Dead | State::Stuck => style::red(text),
     }
 }
 
@@ -95,38 +94,38 @@ fn step(mark: &Mark) -> String {
 }
 
 impl Row<'_> {
-    fn render(&self, widths: Widths, paint: Paint) -> String {
+    fn render(&self, widths: Widths) -> String {
         match self {
             Self::Event(lead, event) => {
-                let (name, id) = (paint.bold(&event.event_type), event.event_id);
-                format!("{}{name}  {}{}", paint.dim(lead), paint.dim(&id.to_string()), note(event, paint))
+                let (name, id) = (style::bold(&event.event_type), event.event_id);
+                format!("{}{name}  {}{}", style::dim(lead), style::dim(&id.to_string()), note(event))
             }
             Self::Step(guide, mark) => {
-                let guide = paint.dim(&format!("{guide:<width$}", width = widths.guide));
+                let guide = style::dim(&format!("{guide:<width$}", width = widths.guide));
                 let time = format!("{:>width$}", time(mark), width = widths.time);
                 let service = format!("{:<width$}", mark.service, width = widths.service);
-                let step = paint_step(mark.step, &format!("{:<width$}", step(mark), width = widths.step), paint);
-                let transaction = paint.dim(mark.transaction_id.as_deref().unwrap_or("-"));
+                let step = paint_step(mark.step, &format!("{:<width$}", step(mark), width = widths.step));
+                let transaction = style::dim(mark.transaction_id.as_deref().unwrap_or("-"));
                 format!("{guide} {time}  {service}  {step}  {transaction}{}", why(mark))
             }
         }
     }
 }
 
-fn note(event: &Node, paint: Paint) -> String {
+fn note(event: &Node) -> String {
     match event.causation_id {
-        Some(cause) if event.orphan => paint.yellow(&format!("  (its cause {cause} is not in these logs)")),
+        Some(cause) if event.orphan => style::yellow(&format!("  (its cause {cause} is not in these logs)")),
         _ => String::new(),
     }
 }
 
-fn paint_step(step: Step, text: &str, paint: Paint) -> String {
+fn paint_step(step: Step, text: &str) -> String {
     match step {
-        Step::Handled => paint.green(text),
-        Step::Parked => paint.yellow(text),
-        Step::Dead => paint.red(text),
+        Step::Handled => style::green(text),
+        Step::Parked => style::yellow(text),
+        Step::Dead => style::red(text),
         Step::Recorded | Step::Published => text.to_owned(),
-        Step::AlreadyHandled => paint.dim(text),
+        Step::AlreadyHandled => style::dim(text),
     }
 }
 
@@ -137,6 +136,7 @@ fn why(mark: &Mark) -> String {
 
 #[cfg(test)]
 mod tests {
+    use anstream::adapter::strip_str;
     use flow::logged::fixtures::{ONBOARDED, flow};
 
     use super::*;
@@ -145,7 +145,7 @@ mod tests {
     fn a_flow_is_readable() {
         let retried =
             "27 loyalty parked customer_created database_error 1\n28 loyalty parked customer_created database_error 2";
-        let text = render(&flow(&format!("{ONBOARDED}\n{retried}")), Paint::plain());
+        let text = strip_str(&render(&flow(&format!("{ONBOARDED}\n{retried}")))).to_string();
         // What it ends in is for others to test, and depends on who takes part.
         let (tree, _) = text.trim_end().rsplit_once("\n\n").unwrap();
         insta::assert_snapshot!(tree);
@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn an_orphan_says_what_is_missing() {
-        let text = render(&flow("97 customer recorded customer_onboarded < welcome_email_sent"), Paint::plain());
+        let text =
+            strip_str(&render(&flow("97 customer recorded customer_onboarded < welcome_email_sent"))).to_string();
         assert!(text.contains("is not in these logs)"), "{text}");
     }
 }

@@ -1,15 +1,15 @@
 //! `fleet parked discard`.
 
 use clap::Args;
-use messaging::parked::operations::Summary;
+use client::{
+    Operations, http,
+    parked::{self, Kept, Summary},
+};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{
-    NOTHING, SelectionArgs,
-    messages::{self, Kept},
-};
-use crate::{http, operations::Operations, prompt};
+use super::{NOTHING, SelectionArgs};
+use crate::prompt;
 
 /// How many one command discards at most.
 const MOST: usize = 10_000;
@@ -26,11 +26,11 @@ pub struct DiscardArgs {
 pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
     let selected = match args.selection.id {
         Some(id) => {
-            let records = messages::find(operations, id, args.selection.filter.service).await?;
-            let one = messages::the_one(records)?;
+            let records = parked::find(operations, id, args.selection.filter.service).await?;
+            let one = parked::the_one(records)?;
             one.map(|Kept { service, what }| Kept { service, what: what.summary }).into_iter().collect()
         }
-        None => messages::list(operations, &args.selection.filter, MOST).await?,
+        None => parked::list(operations, &args.selection.filter, MOST).await?,
     };
     if selected.is_empty() {
         eprintln!("nothing to discard");

@@ -10,15 +10,12 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use client::{Operations, Service, http, parked};
 use reqwest::Method;
 use uuid::Uuid;
 
-use super::{NOTHING, messages, show::text};
-use crate::{
-    http,
-    operations::{Operations, Service},
-    prompt,
-};
+use super::{NOTHING, show::text};
+use crate::prompt;
 
 #[derive(Clone, Debug, Args)]
 pub struct EditArgs {
@@ -33,8 +30,8 @@ pub struct EditArgs {
 }
 
 pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8> {
-    let records = messages::find(operations, args.id, args.service).await?;
-    let Some(record) = messages::the_one(records)? else {
+    let records = parked::find(operations, args.id, args.service).await?;
+    let Some(record) = parked::the_one(records)? else {
         eprintln!("no service keeps {}", args.id);
         return Ok(NOTHING);
     };

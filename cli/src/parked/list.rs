@@ -1,20 +1,17 @@
 //! `fleet parked list`.
 
 use clap::Args;
+use client::{
+    Operations, output,
+    parked::{self, Filter, Kept, Summary},
+};
 use comfy_table::{ContentArrangement, Table, presets::NOTHING as BARE};
 use jiff::{SignedDuration, Timestamp};
-use messaging::parked::operations::Summary;
-
-use super::{
-    FilterArgs,
-    messages::{self, Kept},
-};
-use crate::{operations::Operations, output};
 
 #[derive(Clone, Debug, Args)]
 pub struct ListArgs {
     #[command(flatten)]
-    filter: FilterArgs,
+    filter: Filter,
     /// At most so many.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -25,7 +22,7 @@ pub struct ListArgs {
 
 pub async fn list(operations: &Operations, args: &ListArgs) -> anyhow::Result<u8> {
     // One more shows whether there are more.
-    let mut found = messages::list(operations, &args.filter, args.limit.saturating_add(1)).await?;
+    let mut found = parked::list(operations, &args.filter, args.limit.saturating_add(1)).await?;
     let more = found.len() > args.limit;
     found.truncate(args.limit);
     if args.json {

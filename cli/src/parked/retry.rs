@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use messaging::parked::operations::{Record, State};
+use client::{
+    Operations, http,
+    parked::{self, Kept, Record, State},
+};
 use reqwest::Method;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{
-    FAILED_AGAIN, NOTHING, SelectionArgs,
-    messages::{self, Kept},
-};
-use crate::{http, operations::Operations, prompt};
+use super::{FAILED_AGAIN, NOTHING, SelectionArgs};
+use crate::prompt;
 
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
@@ -32,7 +32,7 @@ pub async fn retry(operations: &Operations, args: &RetryArgs) -> anyhow::Result<
 }
 
 async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: Duration) -> anyhow::Result<u8> {
-    let records = messages::find(operations, id, args.selection.filter.service).await?;
+    let records = parked::find(operations, id, args.selection.filter.service).await?;
     let records: Vec<_> = records.into_iter().filter(|record| !record.what.summary.state.is_resolved()).collect();
     if records.is_empty() {
         eprintln!("no service keeps {id}, or it is done already");
@@ -75,7 +75,7 @@ struct Retried {
 }
 
 async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
-    let selected = messages::list(operations, &args.selection.filter, 1000).await?;
+    let selected = parked::list(operations, &args.selection.filter, 1000).await?;
     if selected.is_empty() {
         eprintln!("nothing to retry");
         return Ok(NOTHING);
@@ -100,7 +100,7 @@ async fn wait_for_all(operations: &Operations, args: &RetryArgs) -> anyhow::Resu
     let mut every = args.selection.filter.clone();
     every.state = None;
     loop {
-        let left = messages::list(operations, &every, 1000).await?.len();
+        let left = parked::list(operations, &every, 1000).await?.len();
         if left == 0 {
             return Ok(0);
         }

@@ -1,21 +1,14 @@
 //! `fleet parked show`.
 
 use clap::Args;
-use messaging::{
-    audit::Entry,
-    parked::operations::{Attempt, Record},
+use client::{
+    Operations, Service, output,
+    parked::{self, Attempt, Entry, Kept, Record},
 };
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{
-    NOTHING,
-    messages::{self, Kept},
-};
-use crate::{
-    operations::{Operations, Service},
-    output,
-};
+use super::NOTHING;
 
 #[derive(Clone, Debug, Args)]
 pub struct ShowArgs {
@@ -30,7 +23,7 @@ pub struct ShowArgs {
 }
 
 pub async fn show(operations: &Operations, args: &ShowArgs) -> anyhow::Result<u8> {
-    let records = messages::find(operations, args.id, args.service).await?;
+    let records = parked::find(operations, args.id, args.service).await?;
     if records.is_empty() {
         eprintln!("no service keeps {}", args.id);
         return Ok(NOTHING);

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use client::{FleetDir, Service, http};
 use metrics::scrape::Scrape;
 use reqwest::Client;
 use tokio::task::JoinSet;
-
-use crate::{fleet_dir::FleetDir, http, operations::Service};
 
 /// Who does not answer within this is away.
 const PATIENCE: Duration = Duration::from_secs(2);

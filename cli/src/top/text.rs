@@ -1,9 +1,9 @@
 //! A view as text: three tables.
 
+use client::style;
 use comfy_table::{CellAlignment, Table, presets::NOTHING as BARE};
 
 use super::view::{Flow, Line, Numbers, Rates, Times, View};
-use crate::follow::style::Paint;
 
 const SERVICES: [&str; 13] = [
     "SERVICE",
@@ -21,11 +21,11 @@ const SERVICES: [&str; 13] = [
     "MEMORY",
 ];
 
-pub fn render(view: &View, paint: Paint) -> String {
+pub fn render(view: &View) -> String {
     let flows = view.flows.iter().map(flow);
     let events = view.events.iter().map(event);
     [
-        services(&view.services, paint),
+        services(&view.services),
         table(["SINCE THE REGISTRATION", "EVENTS/s", "p50", "p99"], flows),
         table(["EVENT", "PUBLISHED/s", "HANDLED/s", "AGAIN/s"], events),
     ]
@@ -33,14 +33,14 @@ pub fn render(view: &View, paint: Paint) -> String {
 }
 
 /// A line stands out if something is wrong with its service.
-fn services(all: &[Line], paint: Paint) -> String {
+fn services(all: &[Line]) -> String {
     let text = table(SERVICES, all.iter().map(service));
     let colour = |(line, text): (Option<&Line>, &str)| match line.map(|line| &line.numbers) {
-        Some(None) => paint.red(text),
-        Some(Some(numbers)) if !numbers.ready || numbers.dead > Some(0.0) => paint.red(text),
-        Some(Some(numbers)) if numbers.waiting > Some(0.0) => paint.yellow(text),
+        Some(None) => style::red(text),
+        Some(Some(numbers)) if !numbers.ready || numbers.dead > Some(0.0) => style::red(text),
+        Some(Some(numbers)) if numbers.waiting > Some(0.0) => style::yellow(text),
         Some(Some(_)) => text.to_owned(),
-        None => paint.dim(text),
+        None => style::dim(text),
     };
     let lines = std::iter::once(None).chain(all.iter().map(Some));
     lines.zip(text.lines()).map(colour).collect::<Vec<_>>().join("\n")
@@ -122,10 +122,11 @@ fn seconds(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::view::tests::view, *};
+    use anstream::adapter::strip_str;
 
     #[test]
     fn a_picture_shows_every_service_and_what_is_not_known() {
-        insta::assert_snapshot!(render(&view(), Paint::plain()));
+        insta::assert_snapshot!(strip_str(&render(&view())).to_string());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use client::Service;
 use metrics::scrape::{Buckets, Scrape};
 use serde::Serialize;
 
 use super::scrape::Look;
-use crate::operations::Service;
 
 /// The flows whose times people care about.
 const FLOWS: [&str; 3] = ["welcome_email_sent", "status_points_added", "customer_onboarded"];

@@ -76,8 +76,7 @@ impl Fleet {
         let service = |name: &'static str, port: u16| {
             Process::new(name, binary(name), settings(name, &urls, [local(port), local(port + 1), local(6)]), &logs)
         };
-        let mut sink =
-            Process::new("mail-sink", env!("CARGO_BIN_EXE_mail-sink").into(), sink(local(6), local(7)), &logs);
+        let mut sink = Process::new("mail-sink", binary("mail-sink"), sink(local(6), local(7)), &logs);
         sink.start()?;
         Ok(Self {
             customer: service("customer", 0),

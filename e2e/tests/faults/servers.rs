@@ -119,7 +119,7 @@ impl Servers {
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(name)
 }
 
 /// The first of `count` ports in a row that are free and given to nobody else here. They lie below those that the kernel

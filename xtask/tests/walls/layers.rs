@@ -45,6 +45,15 @@ fn a_flow_is_pure() {
 }
 
 #[test]
+fn programs_see_the_fleet_from_outside() {
+    is_only("client", &["contracts"]);
+    is_only("e2e", &["client", "contracts"]);
+    is_only("mail-sink", &[]);
+    // Faults are injected by messaging.
+    is_only("drills", &["client", "contracts", "e2e", "flow", "messaging"]);
+}
+
+#[test]
 fn messaging_knows_neither_the_dance_nor_http_nor_flags() {
     is_only("messaging", &["event", "metrics"]);
     let built_with = &packages()["messaging"].dependencies;

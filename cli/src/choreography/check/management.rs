@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use client::http;
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::found::{Consumer, Exchange, Found, Publisher, Rights};
-use crate::http;
 
 /// How long an answer may take.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
