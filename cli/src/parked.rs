@@ -3,19 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use client::{Operations, OperationsArgs, http, parked::Filter};
-use uuid::Uuid;
+use client::{Operations, OperationsArgs, http};
 
 mod discard;
 mod edit;
 mod list;
 mod retry;
+mod selection;
 mod show;
-
-/// Nothing was found that the command is about.
-const NOTHING: u8 = 3;
-/// It was tried again and failed again.
-const FAILED_AGAIN: u8 = 4;
 
 const HELP: &str = "Exit codes: 0 done; 1 an error, for example a service that does not answer; 2 wrong usage;
 3 no such message; 4 tried again, and failed again or not done in time.
@@ -51,22 +46,6 @@ enum Command {
     Retry(retry::RetryArgs),
     /// Give one, or all of some, up; what waits behind it follows.
     Discard(discard::DiscardArgs),
-}
-
-/// One message, or all of some.
-#[derive(Clone, Debug, Args)]
-struct SelectionArgs {
-    /// The event's id.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    id: Option<Uuid>,
-    /// All that the filters select.
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    filter: Filter,
-    /// Do not ask before acting on all.
-    #[arg(long)]
-    yes: bool,
 }
 
 /// Asks, shows, changes.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     flow_id::Wanted,
-    source::{Scanned, Source, Sources},
+    source::{Source, Sources, scanned::Scanned},
 };
 
 /// The hops of every flow by its correlation id, each once; and what was read, in words.

@@ -1,17 +1,18 @@
 //! Where log lines come from: a folder, standard input, or Docker Compose. They are streamed, never held.
 
 use std::{
-    fmt,
-    io::{self, BufRead},
+    io,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 mod compose;
 mod folder;
+pub mod scanned;
 mod spool;
 
+use scanned::Scanned;
 use spool::Spool;
 
 use super::flow_id::Wanted;
@@ -22,19 +23,6 @@ pub enum Source {
     Folder(PathBuf),
     Stdin(Spool),
     Compose,
-}
-
-/// How much was read.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Scanned {
-    pub lines: u64,
-    pub place: String,
-}
-
-impl fmt::Display for Scanned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", count(self.lines, "line"), self.place)
-    }
 }
 
 impl Source {
@@ -97,19 +85,4 @@ impl Sources {
         }
         Ok(all)
     }
-}
-
-fn count(number: u64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Hands the lines of `from` to `visit` one by one; gives their number.
-fn each_line(mut from: impl BufRead, visit: &mut dyn FnMut(&[u8])) -> anyhow::Result<u64> {
-    let (mut lines, mut line) = (0, Vec::new());
-    while from.read_until(b'\n', &mut line).context("can't read on")? > 0 {
-        visit(&line);
-        line.clear();
-        lines += 1;
-    }
-    Ok(lines)
 }

@@ -8,7 +8,7 @@ use client::{
 use reqwest::Method;
 use serde_json::json;
 
-use super::{NOTHING, SelectionArgs};
+use super::selection::{NOTHING, SelectionArgs};
 use crate::prompt;
 
 /// How many one command discards at most.

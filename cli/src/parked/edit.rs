@@ -14,7 +14,7 @@ use client::{Operations, Service, http, parked};
 use reqwest::Method;
 use uuid::Uuid;
 
-use super::{NOTHING, show::text};
+use super::{selection::NOTHING, show::text};
 use crate::prompt;
 
 #[derive(Clone, Debug, Args)]

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{FAILED_AGAIN, NOTHING, SelectionArgs};
+use super::selection::{FAILED_AGAIN, NOTHING, SelectionArgs};
 use crate::prompt;
 
 #[derive(Clone, Debug, Args)]

@@ -8,7 +8,7 @@ use client::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::NOTHING;
+use super::selection::NOTHING;
 
 #[derive(Clone, Debug, Args)]
 pub struct ShowArgs {

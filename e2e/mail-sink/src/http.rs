@@ -15,8 +15,8 @@ use mail_parser::{Message, MessageParser, PartType};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Sink,
     mailbox::{Mail, Mailbox},
+    sink::Sink,
 };
 
 /// All routes.

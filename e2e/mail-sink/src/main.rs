@@ -7,18 +7,17 @@
 mod http;
 mod mailbox;
 mod rules;
+mod sink;
 mod smtp;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use anyhow::Context;
 use clap::Parser;
-use mailbox::Mailbox;
-use rules::Rules;
+use sink::Sink;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
 };
 
 /// Keeps the mails it is sent, shows them over Mailpit's HTTP API, delivers nothing. For development only.
@@ -35,21 +34,6 @@ struct Args {
     /// How many mails to keep; the oldest go first
     #[arg(long, env = "MAX_MAILS", default_value_t = 100_000)]
     max_mails: usize,
-}
-
-/// What the SMTP sessions and the HTTP API share.
-struct Sink {
-    mailbox: Mailbox,
-    rules: Rules,
-    /// Whether SMTP is away, as a server that is down: the mailbox can still be looked into.
-    away: watch::Sender<bool>,
-}
-
-impl Sink {
-    fn new(max_mails: usize) -> Arc<Self> {
-        let away = watch::Sender::new(false);
-        Arc::new(Self { mailbox: Mailbox::new(max_mails), rules: Rules::default(), away })
-    }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{Sink, rules::Verdict};
+use crate::{rules::Verdict, sink::Sink};
 
 const EXTENSIONS: &str = "250-mail-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8";
 const MAX_MAIL: usize = 10 << 20;

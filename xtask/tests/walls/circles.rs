@@ -113,7 +113,9 @@ fn module(folder: &Path, file: &Path) -> Module {
 
 /// The `lib.rs` or `main.rs` of everything that is compiled on its own; a `main.rs` beside a `lib.rs` has no modules.
 fn roots(package: &Package) -> Vec<PathBuf> {
-    let mut files = files(&root().join(&package.folder).join("src"), ".rs");
+    let source = root().join(&package.folder).join("src");
+    // Some have tests only.
+    let mut files = if source.is_dir() { files(&source, ".rs") } else { Vec::new() };
     files.retain(|file| {
         file.ends_with("lib.rs") || file.ends_with("main.rs") && !file.with_file_name("lib.rs").exists()
     });
@@ -121,7 +123,7 @@ fn roots(package: &Package) -> Vec<PathBuf> {
 }
 
 /// The crates that still have circles. A crate without any leaves this list; none comes onto it.
-const UNCUT: [&str; 5] = ["cli", "customer", "flow_view", "messaging", "service"];
+const UNCUT: [&str; 4] = ["customer", "flow_view", "messaging", "service"];
 
 #[test]
 fn no_file_uses_one_that_uses_it() {

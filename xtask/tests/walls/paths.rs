@@ -67,9 +67,11 @@ fn flatten(tokens: TokenStream, words: &mut Vec<String>) {
     }
 }
 
-/// `#[cfg(test)] mod tests`
+/// `#[cfg(test)] mod tests`, also if it is `pub`.
 fn is_test(words: &[String]) -> bool {
-    words.ends_with(&["(", "cfg", "(", "test", ")", ")", "mod", "tests"].map(String::from))
+    let Some(before) = words.strip_suffix(&["mod", "tests"].map(String::from)) else { return false };
+    let before = before.strip_suffix(&["pub".to_owned()]).unwrap_or(before);
+    before.ends_with(&["(", "cfg", "(", "test", ")", ")"].map(String::from))
 }
 
 fn word(words: &[String], at: usize) -> &str {

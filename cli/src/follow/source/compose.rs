@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{Scanned, each_line};
+use super::scanned::{Scanned, each_line};
 
 const LOGS: [&str; 7] = ["compose", "logs", "--no-log-prefix", "--no-color", "customer", "email", "loyalty"];
 

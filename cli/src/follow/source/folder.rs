@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::{Scanned, count, each_line};
+use super::scanned::{Scanned, count, each_line};
 
 /// Reads `*.jsonl` and what rotation left beside them (`customer.jsonl.1`), in the order of their names; or the one file
 /// that `path` is.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use flow::logged::Hop;
 use tempfile::{SpooledTempFile, spooled_tempfile};
 
-use super::{Scanned, each_line};
+use super::scanned::{Scanned, each_line};
 
 /// The hops of about ten thousand registrations. A container may have no place for files.
 const IN_MEMORY: usize = 64 * 1024 * 1024;

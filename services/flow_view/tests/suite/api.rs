@@ -1,5 +1,7 @@
 //! Lists, lookups, the overview.
 
+use contracts::choreography;
+
 use super::stage::{Fact, Stage};
 
 #[tokio::test]
@@ -85,6 +87,6 @@ async fn the_overview_counts_the_last_minute() {
     assert_eq!(overview["states"], serde_json::json!({ "running": 1, "stuck": 0 }));
     let arrow = &overview["arrows"][0];
     assert_eq!((&arrow["event_type"], &arrow["last_minute"]), (&"customer_created".into(), &2.into()));
-    assert_eq!(arrow["to"], serde_json::json!(["email", "loyalty"]));
+    assert_eq!(arrow["to"], serde_json::json!(choreography::subscribers("customer_created")));
     assert_eq!(overview["links"], serde_json::json!({ "jaeger": null, "mail": "http://127.0.0.1:8025" }));
 }
