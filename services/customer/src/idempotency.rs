@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use contracts::CustomerId;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::Timestamp as SqlTimestamp;
 use messaging::{database::Database, unit_of_work::UnitOfWork};
 use service::{Task, problem::Problem};
 use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
-use crate::{customer::Customer, store};
+use crate::customer::Customer;
 
 const HEADER: &str = "idempotency-key";
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -51,10 +53,10 @@ pub async fn claim(
     let hash = body_hash(customer);
     let now = tx.now();
     let replay = Replay { customer_id: customer.id, event_id, trace_id: trace_id.to_owned() };
-    if store::claim_key(tx.sql(), &key.0, &hash, &replay, now, now - KEPT).await? {
+    if claim_key(tx.sql(), &key.0, &hash, &replay, now, now - KEPT).await? {
         return Ok(None);
     }
-    let (stored_hash, replay) = store::find_key(tx.sql(), &key.0).await?;
+    let (stored_hash, replay) = find_key(tx.sql(), &key.0).await?;
     if stored_hash != hash {
         let detail = "this Idempotency-Key was used for another registration";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
@@ -78,8 +80,55 @@ pub fn purge(database: Database) -> Task {
             let ten_minutes = Duration::from_mins(10);
             while tokio::time::timeout(ten_minutes, shutdown.cancelled()).await.is_err() {
                 // A database that is away keeps its keys a little longer.
-                let _ = store::purge_keys(&database, database.clock.now() - KEPT).await;
+                let _ = purge_keys(&database, database.clock.now() - KEPT).await;
             }
         })
     })
+}
+
+/// Takes `key`; `false` if it is taken, by a registration that is younger than `oldest`. Waits for a concurrent twin.
+async fn claim_key(
+    sql: &mut PgConnection,
+    key: &str,
+    body_hash: &[u8],
+    replay: &Replay,
+    now: Timestamp,
+    oldest: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let claimed = query!(
+        "INSERT INTO idempotency_keys AS taken (key, body_hash, customer_id, event_id, trace_id, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (key) DO UPDATE
+            SET body_hash = excluded.body_hash, customer_id = excluded.customer_id, event_id = excluded.event_id,
+                trace_id = excluded.trace_id, created_at = excluded.created_at
+            WHERE taken.created_at < $7",
+        key,
+        body_hash,
+        replay.customer_id.0,
+        replay.event_id,
+        replay.trace_id,
+        SqlTimestamp::from(now) as _,
+        SqlTimestamp::from(oldest) as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(claimed.rows_affected() == 1)
+}
+
+/// What was answered under `key`, and for which body.
+async fn find_key(sql: &mut PgConnection, key: &str) -> Result<(Vec<u8>, Replay), sqlx::Error> {
+    let row = query!("SELECT body_hash, customer_id, event_id, trace_id FROM idempotency_keys WHERE key = $1", key)
+        .fetch_one(sql)
+        .await?;
+    let replay = Replay { customer_id: CustomerId(row.customer_id), event_id: row.event_id, trace_id: row.trace_id };
+    Ok((row.body_hash, replay))
+}
+
+/// Forgets keys that are older than `oldest`.
+async fn purge_keys(database: &Database, oldest: Timestamp) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    query!("DELETE FROM idempotency_keys WHERE created_at < $1", SqlTimestamp::from(oldest) as _)
+        .execute(tx.sql())
+        .await?;
+    tx.commit().await
 }

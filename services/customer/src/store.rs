@@ -3,13 +3,9 @@
 use contracts::CustomerId;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use messaging::database::Database;
 use sqlx::{PgConnection, query};
 
-use crate::{
-    customer::{Customer, CustomerName, EmailAddress, Gate, Status},
-    idempotency::Replay,
-};
+use crate::customer::{Customer, CustomerName, EmailAddress, Gate, Status};
 
 /// Stores a new customer; fails on the constraint `customers_email` if the address is taken.
 pub async fn insert(sql: &mut PgConnection, customer: &Customer) -> Result<(), sqlx::Error> {
@@ -87,51 +83,4 @@ fn gate(status: &str, welcome_email: &str, status_points: Option<i64>) -> Result
 /// What is stored is no value of the domain.
 fn decoding(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
-}
-
-/// Takes `key`; `false` if it is taken, by a registration that is younger than `oldest`. Waits for a concurrent twin.
-pub async fn claim_key(
-    sql: &mut PgConnection,
-    key: &str,
-    body_hash: &[u8],
-    replay: &Replay,
-    now: Timestamp,
-    oldest: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    let claimed = query!(
-        "INSERT INTO idempotency_keys AS taken (key, body_hash, customer_id, event_id, trace_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (key) DO UPDATE
-            SET body_hash = excluded.body_hash, customer_id = excluded.customer_id, event_id = excluded.event_id,
-                trace_id = excluded.trace_id, created_at = excluded.created_at
-            WHERE taken.created_at < $7",
-        key,
-        body_hash,
-        replay.customer_id.0,
-        replay.event_id,
-        replay.trace_id,
-        SqlTimestamp::from(now) as _,
-        SqlTimestamp::from(oldest) as _,
-    )
-    .execute(sql)
-    .await?;
-    Ok(claimed.rows_affected() == 1)
-}
-
-/// What was answered under `key`, and for which body.
-pub async fn find_key(sql: &mut PgConnection, key: &str) -> Result<(Vec<u8>, Replay), sqlx::Error> {
-    let row = query!("SELECT body_hash, customer_id, event_id, trace_id FROM idempotency_keys WHERE key = $1", key)
-        .fetch_one(sql)
-        .await?;
-    let replay = Replay { customer_id: CustomerId(row.customer_id), event_id: row.event_id, trace_id: row.trace_id };
-    Ok((row.body_hash, replay))
-}
-
-/// Forgets keys that are older than `oldest`.
-pub async fn purge_keys(database: &Database, oldest: Timestamp) -> Result<(), sqlx::Error> {
-    let mut tx = database.begin().await?;
-    query!("DELETE FROM idempotency_keys WHERE created_at < $1", SqlTimestamp::from(oldest) as _)
-        .execute(tx.sql())
-        .await?;
-    tx.commit().await
 }

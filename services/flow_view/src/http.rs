@@ -1,20 +1,18 @@
 //! The public API: flows, their stream, the fleet at a glance; and what the page needs of other services.
 
-use std::sync::Arc;
-
 use axum::{Json, Router, routing::get};
-use contracts::choreography::{self, Declaration, Reaction};
-use messaging::database::Database;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use contracts::choreography::{self, Declaration};
 use utoipa::OpenApi;
 
-use crate::{assets, config::FlowViewConfig, service_directory::ServiceDirectory};
+use crate::assets;
 
 pub mod flows;
 mod overview;
 mod proxy;
+mod state;
 mod stream;
+
+pub use state::AppState;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,21 +28,6 @@ mod stream;
     )
 )]
 struct Api;
-
-/// What requests work on. Cheap to clone.
-#[derive(Clone)]
-pub struct AppState {
-    pub database: Database,
-    pub directory: ServiceDirectory,
-    pub config: Arc<FlowViewConfig>,
-    /// By which flows are judged.
-    pub reactions: &'static [Reaction],
-    /// The number of the latest change that this process has made.
-    pub changed: watch::Receiver<i64>,
-    /// Ends the streams, which would hold up a shutdown.
-    pub closing: CancellationToken,
-    pub overview: overview::Latest,
-}
 
 /// The routes, and what describes them.
 pub fn api(view: AppState) -> (Router, utoipa::openapi::OpenApi) {

@@ -23,6 +23,7 @@ mod config;
 pub mod http;
 pub mod metrics;
 pub mod observer;
+mod overview;
 pub mod projector;
 pub mod retention;
 pub mod service_directory;

@@ -1,6 +1,6 @@
 //! What this service measures beside what all do.
 
-use contracts::choreography;
+use contracts::{choreography, services::FLOW_VIEW};
 use flow::State;
 use messaging::database::Database;
 
@@ -27,7 +27,7 @@ pub fn register(database: &Database) {
                 incomplete.of([state]).set_count(count_of(&states, state));
             }
             let steps = flows::overdue_steps(&pool).await?;
-            for service in choreography::services().into_iter().chain([crate::SERVICE.name]) {
+            for service in choreography::services().into_iter().chain([FLOW_VIEW.name]) {
                 overdue.of([service]).set_count(count_of(&steps, service));
             }
             Ok::<_, sqlx::Error>(())

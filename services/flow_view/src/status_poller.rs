@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use contracts::services::FLOW_VIEW;
 use flow::Flow;
 use messaging::{database::Database, failure::Failure};
 use service::receipts::{MAX_IDS, Receipt};
@@ -89,6 +90,6 @@ fn questions(stuck: &[Flow]) -> BTreeMap<String, BTreeMap<Uuid, Uuid>> {
         }
     }
     // Of what we have not seen ourselves we know no more.
-    questions.remove(crate::SERVICE.name);
+    questions.remove(FLOW_VIEW.name);
     questions
 }

@@ -11,42 +11,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
-    bus::{BusError, CatchUpPolicy, Subscriber, Topology},
+    bus::{Subscriber, Topology},
     database::Database,
     handler::Handlers,
     health::{Condition, Health},
-    message::MAX_BATCH,
-    middleware::Limits,
 };
 
 mod dispatch;
 mod session;
+mod settings;
 
 pub use dispatch::Dispatcher;
-
-/// How a router behaves; the defaults are what runs in production.
-#[derive(Clone, Copy, Debug)]
-pub struct RouterSettings {
-    /// How many messages share a transaction at most.
-    pub max_batch: usize,
-    /// The limits of the middleware.
-    pub limits: Limits,
-    /// When a history counts as read.
-    pub settling: CatchUpPolicy,
-    /// Whether a first catch-up is muted: it builds the state without mails and follow-ups.
-    pub mute_catch_up: bool,
-}
-
-impl Default for RouterSettings {
-    fn default() -> Self {
-        Self {
-            max_batch: MAX_BATCH,
-            limits: Limits::default(),
-            settling: CatchUpPolicy::default(),
-            mute_catch_up: false,
-        }
-    }
-}
+pub use settings::{RouterSettings, SessionError};
 
 /// Receives what a service reacts to.
 pub struct Router {
@@ -56,26 +32,6 @@ pub struct Router {
     dispatcher: Dispatcher,
     health: Health,
     settings: RouterSettings,
-}
-
-/// Why a session on the bus ended.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The bus's fault.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// The database's, which is not away.
-    #[error("the database does not answer as it should")]
-    Database(#[from] sqlx::Error),
-    /// What is not settled comes again.
-    #[error("the channel was closed")]
-    ChannelClosed,
-    /// Before the broker loses its patience.
-    #[error("the database was away for so long that the messages go back to the broker")]
-    HeldTooLong,
-    /// As asked.
-    #[error("shutting down")]
-    ShuttingDown,
 }
 
 impl Router {

@@ -15,7 +15,7 @@ use service::problem::Problem;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::AppState;
+use super::state::AppState;
 use crate::{
     service_directory::ServiceDirectory,
     store::{

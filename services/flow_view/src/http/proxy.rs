@@ -13,7 +13,7 @@ use event::MAX_SIZE;
 use service::problem::Problem;
 use url::Url;
 
-use super::AppState;
+use super::state::AppState;
 
 /// What is passed on of a request.
 const REQUEST: [HeaderName; 4] = [

@@ -18,7 +18,7 @@ use futures_util::stream::{self, Stream};
 use service::problem::Problem;
 use tokio::time::Instant;
 
-use super::{AppState, flows};
+use super::{flows, state::AppState};
 use crate::store::flows::{changed_after, last_change};
 
 /// How many flows are read at once.

@@ -5,14 +5,11 @@
 //! after any error the channel is dropped, and if its connection is gone a new one is made and the topology declared
 //! again. The loops of relay and router do the asking, with a rest in between.
 
-use lapin::{
-    protocol::{AMQPErrorKind, AMQPSoftError},
-    types::{AMQPValue, FieldTable, ShortString},
-};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Bus, BusError, Publisher, Subscriber, Topology};
+use super::{Bus, Publisher, Subscriber, Topology};
 
+mod amqp;
 mod link;
 mod publisher;
 mod subscriber;
@@ -52,50 +49,4 @@ impl Bus for RabbitMq {
         let link = self.link(format!("{} subscriber", topology.service));
         Box::new(subscriber::RabbitSubscriber::new(link, topology.clone()))
     }
-}
-
-fn dead_letters_of(service: &str) -> String {
-    format!("{service}.dead")
-}
-
-fn history_of(service: &str) -> String {
-    format!("{service}.history")
-}
-
-/// Names are ours and short; one that is not is refused instead of panicking.
-fn short(name: &str) -> Result<ShortString, BusError> {
-    ShortString::try_new(name).map_err(|_| BusError::Refused(format!("{} bytes are too long for a name", name.len())))
-}
-
-fn table<const N: usize>(entries: [(&'static str, AMQPValue); N]) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (name, value) in entries {
-        table.insert(name.into(), value);
-    }
-    table
-}
-
-fn text(value: &str) -> AMQPValue {
-    AMQPValue::LongString(value.into())
-}
-
-/// A soft error closes the channel and is about what was asked; all else is about the connection.
-impl From<lapin::Error> for BusError {
-    fn from(error: lapin::Error) -> Self {
-        if error.is_amqp_soft_error() { Self::Refused(error.to_string()) } else { Self::Away(error.to_string()) }
-    }
-}
-
-fn is_not_found(error: &lapin::Error) -> bool {
-    is_soft(error, &AMQPSoftError::NOTFOUND)
-}
-
-/// What is declared is there already, with other arguments.
-fn is_another_kind(error: &lapin::Error) -> bool {
-    is_soft(error, &AMQPSoftError::PRECONDITIONFAILED)
-}
-
-fn is_soft(error: &lapin::Error, kind: &AMQPSoftError) -> bool {
-    let lapin::ErrorKind::ProtocolError(error) = error.kind() else { return false };
-    matches!(error.kind(), AMQPErrorKind::Soft(soft) if soft == kind)
 }

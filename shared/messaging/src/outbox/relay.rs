@@ -26,7 +26,7 @@ use crate::{
 
 mod outgoing;
 
-use outgoing::OutgoingMessage;
+use outgoing::{OutgoingMessage, Row};
 
 /// How many rows one batch has, and so how many confirms are in flight.
 const BATCH: usize = 500;
@@ -193,20 +193,6 @@ impl Relay {
         }
         Duration::from_millis(fastrand::u64(200..500))
     }
-}
-
-struct Row {
-    seq: i64,
-    event_id: Uuid,
-    event_type: String,
-    version: i16,
-    key: Uuid,
-    correlation_id: Uuid,
-    causation_id: Option<Uuid>,
-    recorded_at: jiff_sqlx::Timestamp,
-    traceparent: Option<String>,
-    tracestate: Option<String>,
-    data: Json<Box<RawValue>>,
 }
 
 /// The rows that may be sent now, at most one of each key, in the order of the outbox.

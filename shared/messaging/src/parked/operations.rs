@@ -5,7 +5,7 @@
 //! [audit trail](super::audit).
 
 use event::Envelope;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{query, query_scalar, types::Text};
 use thiserror::Error;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use crate::{
 mod record;
 
 pub use super::state::State;
+use record::shown;
 pub use record::{Attempt, Filter, Record, Summary};
 
 /// How many messages one transaction of a bulk action changes at most.
@@ -229,17 +230,4 @@ async fn first_of(tx: &mut UnitOfWork, summary: &Summary) -> Result<Option<Uuid>
     )
     .fetch_optional(tx.sql())
     .await
-}
-
-/// A body for people: as JSON if it is some, else as text.
-fn shown(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
-}
-
-/// A row of `parked` with its body.
-struct Kept {
-    summary: Summary,
-    body: Vec<u8>,
-    original: Option<Vec<u8>>,
-    error: String,
 }

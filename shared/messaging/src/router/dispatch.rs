@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt, util::BoxService};
 
-use super::{RouterSettings, SessionError};
+use super::settings::{RouterSettings, SessionError};
 use crate::{
     database::Database,
     failpoint::{Failpoint, hit},

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Router, SessionError};
+use super::{Router, settings::SessionError};
 use crate::{
     bus::{Deliveries, Delivery, fill},
     health::Condition,

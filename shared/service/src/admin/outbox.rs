@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Admin, OperatorHeader, counted, readable};
+use super::request::{Admin, OperatorHeader, counted, readable};
 use crate::problem::Problem;
 
 pub fn routes(admin: &Admin) -> Router {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Admin, OperatorHeader, counted, message_id, readable};
+use super::request::{Admin, OperatorHeader, counted, message_id, readable};
 use crate::problem::Problem;
 
 /// How many messages a page has, unless more or fewer are asked for.

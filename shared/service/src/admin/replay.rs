@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 use utoipa::ToSchema;
 
-use super::{Admin, OperatorHeader, readable};
+use super::request::{Admin, OperatorHeader, readable};
 use crate::problem::{FieldProblem, Problem};
 
 /// How often the progress is told at most.

@@ -15,7 +15,10 @@ use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{Link, history_of, is_another_kind, link::within, short, table, text};
+use super::{
+    amqp::{history_of, is_another_kind, short, table, text},
+    link::{Link, within},
+};
 use crate::bus::{BusError, Message, Publisher, Topology};
 
 /// How long a batch may wait for its confirms; what is unconfirmed then stays in the outbox.

@@ -13,7 +13,10 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::{Link, dead_letters_of, history_of, is_not_found, link::within, short, table, text};
+use super::{
+    amqp::{dead_letters_of, history_of, is_not_found, short, table, text},
+    link::{Link, within},
+};
 use crate::bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, Topology};
 
 /// How many messages a consumer holds. One number for all replicas and modes: a smaller one after a crash would reorder

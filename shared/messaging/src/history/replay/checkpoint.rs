@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::{query, query_as, query_scalar};
 use uuid::Uuid;
 
-use super::{Plan, Progress};
+use super::plan::{Plan, Progress};
 use crate::{
     audit::{self, Action, Operator},
     database::Database,

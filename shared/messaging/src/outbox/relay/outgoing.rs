@@ -1,10 +1,28 @@
 //! A row of the outbox as a message.
 
 use event::{Envelope, EventMeta, OutboxRecord, TraceContext};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
 use tracing::{Span, field::Empty, info_span};
 
-use super::Row;
+use uuid::Uuid;
+
 use crate::bus::Message;
+
+/// A claimed row.
+pub(super) struct Row {
+    pub seq: i64,
+    pub event_id: Uuid,
+    pub event_type: String,
+    pub version: i16,
+    pub key: Uuid,
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub recorded_at: jiff_sqlx::Timestamp,
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
+    pub data: Json<Box<RawValue>>,
+}
 
 /// A claimed row on its way, within its producer's span.
 pub(super) struct OutgoingMessage {

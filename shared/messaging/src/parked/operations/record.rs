@@ -8,7 +8,6 @@ use sqlx::{PgConnection, query, query_as, types::Text};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Kept, shown};
 use crate::{audit::Entry, parked::state::State};
 
 /// Which messages are meant; without a state, all that are neither done nor discarded.
@@ -207,4 +206,17 @@ pub async fn attempts(sql: &mut PgConnection, event_id: Uuid) -> Result<Vec<Atte
     query_as!(Attempt, "SELECT number, at, reason, error FROM attempts WHERE event_id = $1 ORDER BY number", event_id,)
         .fetch_all(sql)
         .await
+}
+
+/// A body for people: as JSON if it is some, else as text.
+pub(super) fn shown(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
+}
+
+/// A row of `parked` with its body.
+pub(super) struct Kept {
+    pub summary: Summary,
+    pub body: Vec<u8>,
+    pub original: Option<Vec<u8>>,
+    pub error: String,
 }

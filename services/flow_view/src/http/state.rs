@@ -1,0 +1,26 @@
+//! What requests work on.
+
+use std::sync::Arc;
+
+use contracts::choreography::Reaction;
+use messaging::database::Database;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::FlowViewConfig, overview::Latest, service_directory::ServiceDirectory};
+
+/// What requests work on. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    pub database: Database,
+    pub directory: ServiceDirectory,
+    pub config: Arc<FlowViewConfig>,
+    /// By which flows are judged.
+    pub reactions: &'static [Reaction],
+    /// The number of the latest change that this process has made.
+    pub changed: watch::Receiver<i64>,
+    /// Ends the streams, which would hold up a shutdown.
+    pub closing: CancellationToken,
+    /// What `/overview` answered last.
+    pub overview: Latest,
+}

@@ -1,0 +1,67 @@
+//! What requests work on, and how they are read.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, rejection::JsonRejection},
+    http::{StatusCode, request::Parts},
+};
+use messaging::{
+    audit::Operator,
+    bus::{Bus, Topology},
+    database::Database,
+    handler::Handlers,
+    router::RouterSettings,
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// What administration works on.
+#[derive(Clone)]
+pub struct Admin {
+    /// The service's schema.
+    pub database: Database,
+    /// What the service does with events.
+    pub handlers: Handlers,
+    /// The bus, for replays.
+    pub bus: Arc<dyn Bus>,
+    /// What the service has there.
+    pub topology: Topology,
+    /// How messages are handled; a replay handles them the same way.
+    pub settings: RouterSettings,
+    /// Ends replays.
+    pub shutdown: CancellationToken,
+}
+
+/// Who `X-Operator` says it is.
+pub(super) struct OperatorHeader(pub Operator);
+
+impl<S: Sync> FromRequestParts<S> for OperatorHeader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(claimed) = parts.headers.get("x-operator") else { return Ok(Self(Operator("unnamed".into()))) };
+        let name = claimed.to_str().map(str::trim).unwrap_or_default();
+        if name.is_empty() || name.len() > 100 {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "X-Operator is a name of 1 to 100 ASCII characters"));
+        }
+        Ok(Self(Operator(name.to_owned())))
+    }
+}
+
+/// A body, or a problem that says what is wrong with it.
+pub(super) fn readable<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    body.map(|Json(body)| body).map_err(|error| Problem::new(error.status(), error.body_text()))
+}
+
+pub(super) fn message_id(Path(id): Path<String>) -> Result<Uuid, Problem> {
+    id.parse().map_err(|_| Problem::not_found("no such message is parked here"))
+}
+
+pub(super) fn counted(name: &str, count: u64) -> Json<Value> {
+    Json(json!({ name: count }))
+}
