@@ -4,9 +4,9 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context;
 use e2e::{
-    SERVICES,
     api::Registration,
     load::{Load, Plan},
+    services,
 };
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -170,6 +170,6 @@ impl<'a> DrillContext<'a> {
 }
 
 fn log_lengths(fleet: &Fleet) -> HashMap<&'static str, u64> {
-    let length = |service: &&'static str| Some((*service, fleet.logs.as_ref()?.length(service)));
-    SERVICES.iter().filter_map(length).collect()
+    let length = |service| Some((service, fleet.logs.as_ref()?.length(service)));
+    services().into_iter().filter_map(length).collect()
 }

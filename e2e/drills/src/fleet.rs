@@ -4,16 +4,7 @@ use std::{collections::HashMap, env, fs, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use client::FleetDir;
-use e2e::{
-    SERVICES,
-    admin::Admin,
-    api::{Api, Urls},
-    broker::Broker,
-    database::Database,
-    docker,
-    logs::Logs,
-    mailbox::Mailbox,
-};
+use e2e::{admin::Admin, api::Api, broker::Broker, database::Database, docker, logs::Logs, mailbox::Mailbox, services};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -48,19 +39,15 @@ impl Fleet {
     /// The fleet that docker compose has started, and we among it: the environment says where everything is.
     pub fn composed() -> anyhow::Result<Self> {
         let (containers, folder) = (Containers::ours()?, env::temp_dir());
-        docker::keep_logs(&containers.docker, &folder, &SERVICES, now())?;
+        docker::keep_logs(&containers.docker, &folder, &services(), now())?;
         Self::new(env::vars().collect(), ProcessControl::Compose(containers), Some(Logs::new(folder)))
     }
 
     fn new(settings: HashMap<String, String>, control: ProcessControl, logs: Option<Logs>) -> anyhow::Result<Self> {
         let get = |name: &str| settings.get(name).with_context(|| format!("{name} is not in the fleet's env"));
-        let urls = |service: &str| -> anyhow::Result<Urls> {
-            let name = service.to_uppercase();
-            Ok(Urls { http: get(&format!("{name}_URL"))?.clone(), ops: get(&format!("{name}_OPS_URL"))?.clone() })
-        };
         let mailbox = Mailbox::new(get("MAIL_URL")?)?;
         Ok(Self {
-            api: Api::new(urls("customer")?, urls("email")?, urls("loyalty")?)?,
+            api: Api::of_settings(|name| Ok(get(name)?.clone()))?,
             database: Database::new(get("POSTGRES_ADMIN_URL")?)?,
             faults: Faults::new(control, mailbox.clone()),
             logs,
@@ -92,7 +79,7 @@ impl Fleet {
     /// Fails unless everything runs and nothing is under way.
     pub async fn ensure_ready(&self) -> anyhow::Result<()> {
         if let ProcessControl::Native { processes, .. } = &self.faults.control {
-            for process in SERVICES.into_iter().chain(["supervisor", "mail-sink"]) {
+            for process in services().into_iter().chain(["supervisor", "mail-sink"]) {
                 ensure!(processes.find(process).is_some(), "{process} does not run: start it with scripts/up");
             }
         }
@@ -111,7 +98,7 @@ impl Fleet {
     }
 
     async fn problem(&self) -> anyhow::Result<Option<String>> {
-        for service in SERVICES {
+        for service in services() {
             let router = self.api.ready(service).await?;
             if router.status != 200 || !router.json()["parts"]["router"]["waiting_for"].is_null() {
                 return Ok(Some(format!("{service} says {}", router.text)));
@@ -130,7 +117,7 @@ impl Fleet {
         }
         let broker = self.broker().await?;
         let mut unrest = Vec::new();
-        for queue in SERVICES.into_iter().flat_map(|service| [service.to_owned(), format!("{service}.dead")]) {
+        for queue in services().into_iter().flat_map(|service| [service.to_owned(), format!("{service}.dead")]) {
             match broker.ready(&queue).await? {
                 Some(0) => {}
                 Some(count) => unrest.push(format!("in the queue {queue}: {count}")),

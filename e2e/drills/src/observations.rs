@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use e2e::{SERVICES, api::Registration, broker::Recorded, effects::Effects};
+use e2e::{api::Registration, broker::Recorded, effects::Effects, services};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub async fn look(
     observations.registered_twice = usize::try_from(database.registered_twice(&emails).await?)?;
     observations.out_of_order = usize::try_from(database.out_of_order(&customers).await?)?;
     (observations.parked, observations.dead) = database.parked_since(since).await?;
-    for owner in SERVICES {
+    for owner in services() {
         let rebuilt = expected.rebuilt == Some(owner);
         let events = read_history(fleet, owner, since, &customers, rebuilt, &mut observations.effects).await?;
         observations.out_of_order += disorder(events.iter().map(|event| (event.customer_id, event.sequence)));

@@ -1,13 +1,16 @@
 //! Clients of the three public APIs and of the operations ports.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::eventually::{Hopeless, eventually};
+use crate::{
+    eventually::{Hopeless, eventually},
+    services,
+};
 
 /// Where a service answers.
 #[derive(Clone, Debug)]
@@ -22,9 +25,7 @@ pub struct Urls {
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client,
-    customer: Urls,
-    email: Urls,
-    loyalty: Urls,
+    urls: BTreeMap<&'static str, Urls>,
 }
 
 /// An answer, read to its end.
@@ -91,11 +92,20 @@ pub fn address(domain: &str) -> String {
 }
 
 impl Api {
-    /// The fleet at these URLs.
-    pub fn new(customer: Urls, email: Urls, loyalty: Urls) -> anyhow::Result<Self> {
+    /// The fleet whose services are where `urls` says.
+    pub fn new(urls: impl Fn(&'static str) -> anyhow::Result<Urls>) -> anyhow::Result<Self> {
         // Longer than the services' own limit of 9 s: it is their answer that is wanted.
         let client = Client::builder().timeout(Duration::from_secs(12)).no_proxy().build()?;
-        Ok(Self { client, customer, email, loyalty })
+        let urls = services().into_iter().map(|service| Ok((service, urls(service)?)));
+        Ok(Self { client, urls: urls.collect::<anyhow::Result<_>>()? })
+    }
+
+    /// The fleet whose URLs `setting` knows, as `CUSTOMER_URL`, `CUSTOMER_OPS_URL` and so on.
+    pub fn of_settings(setting: impl Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<Self> {
+        Self::new(|service| {
+            let name = service.to_uppercase();
+            Ok(Urls { http: setting(&format!("{name}_URL"))?, ops: setting(&format!("{name}_OPS_URL"))? })
+        })
     }
 
     /// The URLs of a service.
@@ -103,17 +113,12 @@ impl Api {
     /// # Panics
     /// If there is no such service.
     pub fn urls(&self, service: &str) -> &Urls {
-        match service {
-            "customer" => &self.customer,
-            "email" => &self.email,
-            "loyalty" => &self.loyalty,
-            other => panic!("no service {other}"),
-        }
+        self.urls.get(service).unwrap_or_else(|| panic!("no service {service}"))
     }
 
     /// A request to `path` of customer's API, to be sent with [`send`].
     pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.customer.http))
+        self.client.request(method, format!("{}{path}", self.urls("customer").http))
     }
 
     /// A POST of a registration, to be sent with [`send`].
@@ -133,14 +138,14 @@ impl Api {
 
     /// The customer.
     pub async fn customer(&self, id: Uuid) -> anyhow::Result<Value> {
-        let answer = self.get(&format!("{}/customers/{id}", self.customer.http)).await?;
+        let answer = self.get(&format!("{}/customers/{id}", self.urls("customer").http)).await?;
         ensure!(answer.status == 200, "GET customer: {} {}", answer.status, answer.text);
         Ok(answer.json())
     }
 
     /// The customer's account; null if there is none.
     pub async fn account(&self, id: Uuid) -> anyhow::Result<Value> {
-        let answer = self.get(&format!("{}/accounts/{id}", self.loyalty.http)).await?;
+        let answer = self.get(&format!("{}/accounts/{id}", self.urls("loyalty").http)).await?;
         ensure!([200, 404].contains(&answer.status), "GET account: {} {}", answer.status, answer.text);
         Ok(if answer.status == 200 { answer.json() } else { Value::Null })
     }
@@ -154,7 +159,7 @@ impl Api {
 
     /// The mails to the customer, as email shows them.
     pub async fn emails(&self, id: Uuid) -> anyhow::Result<Vec<Value>> {
-        let answer = self.get(&format!("{}/emails?customer_id={id}", self.email.http)).await?;
+        let answer = self.get(&format!("{}/emails?customer_id={id}", self.urls("email").http)).await?;
         ensure!(answer.status == 200, "GET emails: {} {}", answer.status, answer.text);
         Ok(answer.json()["emails"].as_array().cloned().unwrap_or_default())
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 use uuid::Uuid;
 
-use crate::{SERVICES, eventually::eventually};
+use crate::{eventually::eventually, services};
 
 /// A superuser's connections to the fleet's database.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Database {
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
              WHERE schemaname = ANY($1) AND tablename <> 'history' ORDER BY 1",
         )
-        .bind(SERVICES.map(str::to_owned))
+        .bind(services())
         .fetch_all(&self.pool)
         .await?;
         let mut snapshot = Vec::new();

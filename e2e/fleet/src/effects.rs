@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::{EVENTS, SERVICES, database::Database};
+use crate::{database::Database, events, services};
 
 /// How often each effect is there, by its name (`loyalty.ledger joining`), for each customer.
 pub type Effects = HashMap<Uuid, HashMap<String, i64>>;
@@ -79,7 +79,8 @@ impl Database {
 
     /// How many messages were parked since `since`, in all services, and how many are dead.
     pub async fn parked_since(&self, since: Timestamp) -> anyhow::Result<(i64, i64)> {
-        let parked = SERVICES.map(|service| format!("SELECT state, parked_at FROM {service}.parked"));
+        let parked = services().into_iter().map(|service| format!("SELECT state, parked_at FROM {service}.parked"));
+        let parked: Vec<_> = parked.collect();
         let sql = format!(
             "SELECT count(*), count(*) FILTER (WHERE state = 'dead') FROM ({}) AS parked
              WHERE parked_at >= $1::timestamptz",
@@ -93,7 +94,7 @@ impl Database {
 fn under_way() -> String {
     let mut parts =
         vec!["SELECT 'email: mails queued' AS what, customer_id AS id FROM email.mails WHERE state = 'queued'".into()];
-    for service in SERVICES {
+    for service in services() {
         parts
             .push(format!("SELECT '{service}: to be published', key FROM {service}.outbox WHERE published_at IS NULL"));
         parts.push(format!(
@@ -101,7 +102,7 @@ fn under_way() -> String {
              WHERE state IN ('waiting', 'behind', 'dead')"
         ));
     }
-    for (event, owner, subscribers) in EVENTS {
+    for (event, owner, subscribers) in events() {
         for service in subscribers {
             parts.push(format!(
                 "SELECT '{service}: {event} to be handled', key FROM {owner}.outbox AS sent
@@ -120,10 +121,10 @@ fn effects() -> String {
         "SELECT customer_id, 'email.mails ' || state FROM email.mails WHERE customer_id = ANY($1)".into(),
         "SELECT customer_id, 'loyalty.ledger ' || reason FROM loyalty.ledger WHERE customer_id = ANY($1)".into(),
     ];
-    for owner in SERVICES {
+    for owner in services() {
         parts.push(format!("SELECT key, '{owner}.outbox ' || event_type FROM {owner}.outbox WHERE key = ANY($1)"));
     }
-    for (event, owner, subscribers) in EVENTS {
+    for (event, owner, subscribers) in events() {
         for service in subscribers {
             parts.push(format!(
                 "SELECT key, '{service}.inbox {event}' FROM {owner}.outbox JOIN {service}.inbox USING (event_id)
@@ -144,8 +145,10 @@ fn orders() -> Vec<String> {
              WHERE done_at < before"
         )
     };
-    let mut orders: Vec<_> =
-        EVENTS.iter().flat_map(|(_, owner, services)| services.iter().map(move |service| (*owner, *service))).collect();
+    let mut orders: Vec<_> = events()
+        .into_iter()
+        .flat_map(|(_, owner, services)| services.into_iter().map(move |service| (owner, service)))
+        .collect();
     orders.sort_unstable();
     orders.dedup();
     let mut orders: Vec<_> = orders.into_iter().map(|(owner, service)| before(owner, service)).collect();

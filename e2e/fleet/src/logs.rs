@@ -76,7 +76,7 @@ impl Logs {
     /// The complete lines of all services that have begun to write.
     pub fn lines(&self) -> anyhow::Result<Vec<Value>> {
         let mut lines = Vec::new();
-        for service in crate::SERVICES {
+        for service in crate::services() {
             let Ok(text) = self.text(service) else { continue };
             // The last line may be half-written.
             for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {

@@ -3,17 +3,10 @@
 use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, ensure};
-use e2e::{
-    api::{Api, Urls},
-    database::Database,
-};
+use e2e::{api::Api, database::Database};
 
 fn variable(name: &str) -> anyhow::Result<String> {
     env::var(name).with_context(|| format!("{name} is not set: run these tests by scripts/e2e --browser"))
-}
-
-fn urls(service: &str) -> anyhow::Result<Urls> {
-    Ok(Urls { http: variable(&format!("{service}_URL"))?, ops: variable(&format!("{service}_OPS_URL"))? })
 }
 
 /// The address of a page: `path` begins with a slash.
@@ -23,7 +16,7 @@ pub fn page(path: &str) -> anyhow::Result<String> {
 
 /// The services' APIs.
 pub fn api() -> anyhow::Result<Api> {
-    Api::new(urls("CUSTOMER")?, urls("EMAIL")?, urls("LOYALTY")?)
+    Api::of_settings(variable)
 }
 
 /// The fleet's database.

@@ -69,10 +69,10 @@ async fn the_map_shows_every_service_ready_and_what_flows() -> anyhow::Result<()
     with_browser(&[], async |browser| {
         browser.visit(&page("/")?).await?;
         browser.find("#register button.primary", "Register").await?.click().await?;
-        for service in e2e::SERVICES {
+        for service in e2e::services() {
             browser.find(&format!(".service-card[data-service={service}]"), "ready").await?;
         }
-        for (event, ..) in e2e::EVENTS {
+        for (event, ..) in e2e::events() {
             browser.find(".score .pill", event).await?;
         }
         browser

@@ -160,7 +160,7 @@ async fn what_could_not_be_asked_is_neither_agreement_nor_difference() -> anyhow
         ensure!(code == Some(2) && !text.contains("mistaken"), "{code:?}: {text}");
     }
 
-    scene.fleet.loyalty.kill().await?;
+    scene.fleet.service("loyalty").kill().await?;
     let (code, text) = scene.check(&[]).await?;
     ensure!(code == Some(2) && text.contains("loyalty: can't reach "), "{code:?}: {text}");
     Ok(())

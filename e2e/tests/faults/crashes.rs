@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use e2e::{SERVICES, load::Load};
+use e2e::{load::Load, services};
 
 use super::harness::Fleet;
 
@@ -22,7 +22,7 @@ async fn killing_each_service_in_mid_flow_loses_nothing_and_does_nothing_twice()
         if round == 1 {
             fleet.until_caught_up().await?;
         }
-        for service in SERVICES {
+        for service in services() {
             let load = Load::burst(&fleet.api, CLIENTS, BURST);
             load.until_more(STRUCK_AFTER).await?;
             fleet.service(service).kill().await?;
@@ -38,7 +38,7 @@ async fn sigterm_under_load_ends_each_service_within_ten_seconds_and_loses_nothi
     let mut fleet = Fleet::start().await?;
     fleet.until_caught_up().await?;
     let mut registrations = Vec::new();
-    for service in SERVICES {
+    for service in services() {
         let load = Load::burst(&fleet.api, CLIENTS, BURST);
         load.until_more(STRUCK_AFTER).await?;
         let status = fleet.service(service).terminate(Duration::from_secs(10)).await?;

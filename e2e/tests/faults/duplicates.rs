@@ -1,7 +1,7 @@
 //! Copies of everything.
 
 use anyhow::ensure;
-use e2e::{EVENTS, SERVICES, api::address, subscribers};
+use e2e::{api::address, events, services, subscribers};
 
 use super::harness::Fleet;
 
@@ -19,11 +19,11 @@ async fn a_second_and_third_copy_of_every_event_change_nothing() -> anyhow::Resu
 
     let broker = fleet.broker().await?;
     let mut copied = Vec::new();
-    for owner in SERVICES {
+    for owner in services() {
         let published = fleet.database.published(owner).await?;
         copied.extend(broker.history(owner, &published).await?);
     }
-    for (event, ..) in EVENTS {
+    for (event, ..) in events() {
         ensure!(copied.iter().any(|copy| copy.exchange == event), "there was no {event} to copy");
     }
     let mut lines = Vec::new();

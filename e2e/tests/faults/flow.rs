@@ -32,7 +32,7 @@ const SPANS: [&str; 9] = [
 async fn a_registration_is_one_trace_and_one_flow_through_all_services() -> anyhow::Result<()> {
     let (backend, url) = Backend::listen().await?;
     let mut fleet = Fleet::prepare(false).await?;
-    for service in e2e::SERVICES {
+    for service in e2e::services() {
         fleet.service(service).set("OTEL_EXPORTER_OTLP_ENDPOINT", &url);
         fleet.service(service).set("OTEL_BSP_SCHEDULE_DELAY", "100");
     }

@@ -1,6 +1,7 @@
 //! A fleet of real processes on a database and a vhost of its own.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -11,13 +12,13 @@ use std::{
 
 use anyhow::{Context, ensure};
 use e2e::{
-    SERVICES,
     api::{Api, Registration, Urls},
     broker::{Broker, ensure_ordered},
     database::Database,
     eventually::eventually,
     logs::Logs,
     mailbox::Mailbox,
+    services,
 };
 use uuid::Uuid;
 
@@ -29,9 +30,7 @@ use super::{
 /// The fleet of one test. Dropping it ends its processes.
 #[derive(Debug)]
 pub struct Fleet {
-    pub customer: Process,
-    pub email: Process,
-    pub loyalty: Process,
+    services: BTreeMap<&'static str, Process>,
     /// Started by those tests that look at it: nobody waits for it.
     pub flow_view: Process,
     pub sink: Process,
@@ -69,28 +68,28 @@ impl Fleet {
         let urls = servers.make(&name).await?;
         let logs = logs_of_all().join(&name);
         fs::create_dir_all(&logs)?;
-        let ports = free_ports(10);
+        let ports = free_ports(4 + 2 * u16::try_from(services().len())?);
         let local = |port: u16| format!("127.0.0.1:{}", ports + port);
         let http = |port: u16| format!("http://{}", local(port));
         let at = |port: u16| Urls { http: http(port), ops: http(port + 1) };
+        // After the sink's two and those of the flow view.
+        let port_of = |name| 4 + 2 * services().iter().zip(0..).find(|(one, _)| **one == name).map_or(0, |(_, at)| at);
         let service = |name: &'static str, port: u16| {
-            Process::new(name, binary(name), settings(name, &urls, [local(port), local(port + 1), local(6)]), &logs)
+            Process::new(name, binary(name), settings(name, &urls, [local(port), local(port + 1), local(0)]), &logs)
         };
-        let mut sink = Process::new("mail-sink", binary("mail-sink"), sink(local(6), local(7)), &logs);
+        let mut sink = Process::new("mail-sink", binary("mail-sink"), sink(local(0), local(1)), &logs);
         sink.start()?;
         Ok(Self {
-            customer: service("customer", 0),
-            email: service("email", 2),
-            loyalty: service("loyalty", 4),
-            flow_view: service("flow_view", 8),
+            services: services().into_iter().map(|name| (name, service(name, port_of(name)))).collect(),
+            flow_view: service("flow_view", 2),
             sink,
-            api: Api::new(at(0), at(2), at(4))?,
-            mailbox: Mailbox::new(&http(7))?,
+            api: Api::new(|name| Ok(at(port_of(name))))?,
+            mailbox: Mailbox::new(&http(1))?,
             database: Database::new(url(&urls, "POSTGRES_ADMIN_URL")?)?,
             logs: Logs::new(logs),
             servers,
             urls,
-            flow_view_ops: http(9),
+            flow_view_ops: http(3),
             name,
             _turn: turn,
         })
@@ -98,7 +97,7 @@ impl Fleet {
 
     /// Starts all services, and waits until they are ready.
     pub async fn start_services(&mut self) -> anyhow::Result<()> {
-        for service in SERVICES {
+        for service in services() {
             self.service(service).start()?;
         }
         self.until_ready().await
@@ -106,17 +105,12 @@ impl Fleet {
 
     /// The process of a service.
     pub fn service(&mut self, name: &str) -> &mut Process {
-        match name {
-            "customer" => &mut self.customer,
-            "email" => &mut self.email,
-            "loyalty" => &mut self.loyalty,
-            other => panic!("no service {other}"),
-        }
+        self.services.get_mut(name).unwrap_or_else(|| panic!("no service {name}"))
     }
 
     /// Waits until every service says that it is ready.
     pub async fn until_ready(&self) -> anyhow::Result<()> {
-        for service in SERVICES {
+        for service in services() {
             self.api.until_ready(service).await?;
         }
         Ok(())
@@ -124,7 +118,7 @@ impl Fleet {
 
     /// Waits until every service consumes its queue: for its first ten seconds it handles what the histories bring.
     pub async fn until_caught_up(&self) -> anyhow::Result<()> {
-        for service in SERVICES {
+        for service in services() {
             self.api.until_caught_up(service).await?;
         }
         Ok(())
@@ -132,13 +126,13 @@ impl Fleet {
 
     /// Fails if a service has ended by itself.
     pub fn ensure_running(&mut self) -> anyhow::Result<()> {
-        SERVICES.iter().try_for_each(|service| self.service(service).ensure_running())
+        services().into_iter().try_for_each(|service| self.service(service).ensure_running())
     }
 
     /// Every service's operations port, as `CUSTOMER_OPS_URL` and so on.
     pub fn operations_urls(&self) -> Vec<(String, String)> {
-        let urls = SERVICES.map(|service| (service, &self.api.urls(service).ops));
-        let urls = urls.into_iter().chain([("flow_view", &self.flow_view_ops)]);
+        let urls = services().into_iter().map(|service| (service, &self.api.urls(service).ops));
+        let urls = urls.chain([("flow_view", &self.flow_view_ops)]);
         urls.map(|(service, url)| (format!("{}_OPS_URL", service.to_uppercase()), url.clone())).collect()
     }
 
@@ -162,7 +156,7 @@ impl Fleet {
         self.database.until_quiescent().await?;
         let customers = self.database.count("SELECT count(*) FROM customer.customers").await?;
         ensure!(customers == i64::try_from(registrations.len())?, "{customers} customers, {}", registrations.len());
-        for service in SERVICES {
+        for service in services() {
             let parked = self.database.parked(service).await?;
             ensure!(parked.is_empty(), "parked in {service}: {parked:?}");
         }
@@ -185,7 +179,7 @@ impl Fleet {
 
     /// Whatever happened, logs hold no personal data, and nothing that a service calls an error.
     fn ensure_logs_clean(&self, registrations: &[Registration]) -> anyhow::Result<()> {
-        for service in SERVICES {
+        for service in services() {
             let text = self.logs.text(service)?;
             ensure!(!text.contains(r#""level":"ERROR""#), "{service} logs an error");
             ensure!(!text.contains("Lovelace"), "{service} logs a name");
@@ -198,7 +192,7 @@ impl Fleet {
     /// Every published event is in its owner's history, in order per customer.
     pub async fn ensure_histories_ordered(&self) -> anyhow::Result<()> {
         let broker = self.broker().await?;
-        for owner in SERVICES {
+        for owner in services() {
             let published = self.database.published(owner).await?;
             ensure_ordered(&broker.history(owner, &published).await?)?;
         }
@@ -223,8 +217,8 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         // Shown if the test fails.
         eprintln!("logs: {}", logs_of_all().join(&self.name).display());
-        for service in [&mut self.customer, &mut self.email, &mut self.loyalty, &mut self.flow_view, &mut self.sink] {
-            service.end();
+        for process in self.services.values_mut().chain([&mut self.flow_view, &mut self.sink]) {
+            process.end();
         }
         self.servers.drop_both(&self.name);
     }

@@ -17,7 +17,7 @@ async fn services_may_start_in_any_order() -> anyhow::Result<()> {
         let router = fleet.api.ready(service).await?.json()["parts"]["router"].clone();
         ensure!(router["waiting_for"].as_str().is_some_and(|what| what.contains("customer_created")), "{router}");
     }
-    fleet.customer.start()?;
+    fleet.service("customer").start()?;
     fleet.api.until_ready("customer").await?;
     let registration = fleet.api.register("ada@example.com").await?;
     fleet.ensure_all_onboarded(&[registration]).await
@@ -26,7 +26,7 @@ async fn services_may_start_in_any_order() -> anyhow::Result<()> {
 #[tokio::test]
 async fn services_that_first_start_after_500_registrations_handle_them_all_once_and_in_order() -> anyhow::Result<()> {
     let mut fleet = Fleet::prepare(false).await?;
-    fleet.customer.start()?;
+    fleet.service("customer").start()?;
     fleet.api.until_ready("customer").await?;
     let registrations = register(&fleet, 500).await?;
     for late in ["email", "loyalty"] {

@@ -79,10 +79,10 @@ async fn a_mail_whose_sender_dies_before_the_answer_goes_out_again_under_the_sam
     let registration = fleet.api.register(&address("hang.test")).await?;
     // The server has it and keeps quiet: this is the moment in which nobody knows.
     fleet.mailbox.first_to(&registration.email).await?;
-    fleet.email.kill().await?;
+    fleet.service("email").kill().await?;
     let waiting = fleet.api.customer(registration.customer_id).await?;
     ensure!(waiting["onboarding"]["welcome_email"] == "pending", "nobody has said yes: {waiting}");
-    fleet.email.start()?;
+    fleet.service("email").start()?;
     fleet.ensure_all_onboarded(std::slice::from_ref(&registration)).await?;
     let copies = fleet.mailbox.to(&registration.email).await?;
     ensure!(copies.len() == 2, "two copies were expected: {copies:?}");

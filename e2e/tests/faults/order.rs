@@ -75,7 +75,7 @@ async fn ensure_published_after_earlier_numbers(
 #[tokio::test]
 async fn an_event_that_cannot_be_sent_holds_back_its_own_customer_and_nobody_else() -> anyhow::Result<()> {
     let mut fleet = Fleet::start().await?;
-    fleet.loyalty.kill().await?;
+    fleet.service("loyalty").kill().await?;
     let held = fleet.api.register(&address("example.com")).await?;
     let free = fleet.api.register(&address("example.com")).await?;
     // As if the broker had refused an event of this customer: it rests, for an hour.
@@ -89,7 +89,7 @@ async fn an_event_that_cannot_be_sent_holds_back_its_own_customer_and_nobody_els
             key = held.customer_id
         ))
         .await?;
-    fleet.loyalty.start()?;
+    fleet.service("loyalty").start()?;
     for registration in [&held, &free] {
         fleet.api.until_status(registration.customer_id, "onboarded").await?;
     }
@@ -112,7 +112,7 @@ async fn an_event_that_cannot_be_sent_holds_back_its_own_customer_and_nobody_els
 #[tokio::test]
 async fn a_customer_s_later_events_wait_behind_a_parked_one_and_follow_in_order() -> anyhow::Result<()> {
     let mut fleet = Fleet::start().await?;
-    fleet.loyalty.terminate(Duration::from_secs(10)).await?;
+    fleet.service("loyalty").terminate(Duration::from_secs(10)).await?;
     let broken = fleet.api.register(&address("refused.test")).await?;
     let sound = fleet.api.register(&address("example.com")).await?;
     fleet.api.until_status(broken.customer_id, "deactivated").await?;
@@ -127,7 +127,7 @@ async fn a_customer_s_later_events_wait_behind_a_parked_one_and_follow_in_order(
             broken.customer_id
         ))
         .await?;
-    fleet.loyalty.start()?;
+    fleet.service("loyalty").start()?;
     fleet.api.until_status(sound.customer_id, "onboarded").await?;
     let parked = eventually("both events of the customer are parked", || async {
         let parked = fleet.database.parked("loyalty").await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use e2e::{SERVICES, load::Load};
+use e2e::{load::Load, services};
 
 use super::harness::Fleet;
 
@@ -23,7 +23,7 @@ async fn a_broker_that_stops_or_crashes_loses_nothing_while_customers_go_on_regi
             "stopped" => fleet.servers.stop("rabbitmq").await?,
             _ => fleet.servers.kill("rabbitmq").await?,
         }
-        for service in SERVICES {
+        for service in services() {
             fleet.api.until_down(service, &["relay", "router"]).await?;
         }
         // No service waits for another, nor for the broker: registrations are acknowledged meanwhile.
@@ -37,7 +37,7 @@ async fn a_broker_that_stops_or_crashes_loses_nothing_while_customers_go_on_regi
     load.until_more(CLIENTS).await?;
     let registrations = load.finish().await?;
     for (service, connection) in
-        SERVICES.into_iter().flat_map(|service| [(service, "publisher"), (service, "subscriber")])
+        services().into_iter().flat_map(|service| [(service, "publisher"), (service, "subscriber")])
     {
         let metric = |name| format!("{name}{{connection=\"{connection}\"}}");
         let connected = fleet.api.metric(service, &metric("broker_connected")).await?;
@@ -91,7 +91,7 @@ async fn a_database_that_stops_or_crashes_refuses_registrations_and_loses_none()
         }
         let away = tokio::time::sleep(AWAY);
         load.until_refused().await?.expect_problem(503)?;
-        for service in SERVICES {
+        for service in services() {
             fleet.api.until_down(service, &["database"]).await?;
         }
         away.await;
@@ -109,10 +109,10 @@ async fn a_fleet_that_starts_before_its_servers_is_alive_says_that_it_is_not_rea
 {
     let mut fleet = Fleet::prepare(true).await?;
     fleet.servers.stop("all").await?;
-    for service in SERVICES {
+    for service in services() {
         fleet.service(service).start()?;
     }
-    for service in SERVICES {
+    for service in services() {
         fleet.api.until_down(service, &["database"]).await?;
         let live = fleet.api.get(&format!("{}/health/live", fleet.api.urls(service).ops)).await?;
         ensure!(live.status == 200, "{service} is not alive: {}", live.text);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use e2e::SERVICES;
+use e2e::services;
 use serde_json::Value;
 
 use super::{harness::Fleet, servers::free_ports};
@@ -12,7 +12,7 @@ use super::{harness::Fleet, servers::free_ports};
 async fn without_its_tracing_backend_the_fleet_works_and_each_service_complains_once() -> anyhow::Result<()> {
     let mut fleet = Fleet::prepare(false).await?;
     let nobody = format!("http://127.0.0.1:{}", free_ports(1));
-    for service in SERVICES {
+    for service in services() {
         fleet.service(service).set("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody);
         fleet.service(service).set("OTEL_BSP_SCHEDULE_DELAY", "100");
     }
@@ -24,7 +24,7 @@ async fn without_its_tracing_backend_the_fleet_works_and_each_service_complains_
         registrations.push(registration);
     }
     fleet.ensure_all_onboarded(&registrations).await?;
-    for service in SERVICES {
+    for service in services() {
         // The end exports what is left: by then every batch has failed that will.
         let status = fleet.service(service).terminate(Duration::from_secs(10)).await?;
         ensure!(status.success(), "{service} ended with {status}");

@@ -4,7 +4,7 @@ use std::{env, io::Write};
 
 use anyhow::{Context, ensure};
 use e2e::{
-    api::{Api, Urls},
+    api::Api,
     docker::{self, Docker},
     eventually::eventually,
     logs::Logs,
@@ -19,18 +19,9 @@ fn url(name: &str) -> anyhow::Result<String> {
     env::var(name).with_context(|| format!("{name} is not set: run these tests by scripts/e2e"))
 }
 
-fn urls(service: &str) -> anyhow::Result<Urls> {
-    Ok(Urls { http: service_url(service)?, ops: url(&format!("{service}_OPS_URL"))? })
-}
-
 /// The fleet's APIs.
 pub fn api() -> anyhow::Result<Api> {
-    Api::new(urls("CUSTOMER")?, urls("EMAIL")?, urls("LOYALTY")?)
-}
-
-/// Where the public API of a service is, by its name.
-pub fn service_url(service: &str) -> anyhow::Result<String> {
-    url(&format!("{}_URL", service.to_uppercase()))
+    Api::of_settings(url)
 }
 
 /// The fleet's mailbox.
@@ -44,7 +35,7 @@ pub fn logs() -> anyhow::Result<Option<Logs>> {
         return Ok(Some(Logs::new(folder)));
     }
     let Some(docker) = Docker::of_environment()? else { return Ok(None) };
-    docker::keep_logs(&docker, &env::temp_dir(), &e2e::SERVICES, Timestamp::UNIX_EPOCH)?;
+    docker::keep_logs(&docker, &env::temp_dir(), &e2e::services(), Timestamp::UNIX_EPOCH)?;
     Ok(Some(Logs::new(env::temp_dir())))
 }
 

@@ -78,7 +78,7 @@ async fn the_longest_good_name_and_an_odd_address_are_taken() -> anyhow::Result<
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_as_well() -> anyhow::Result<()> {
     let (api, nobody) = (api()?, Uuid::now_v7());
-    for service in e2e::SERVICES {
+    for service in e2e::services() {
         api.get(&format!("{}/no/such/path", api.urls(service).http)).await?.expect_problem(404)?;
     }
     for path in ["/customers/7", &format!("/customers/{nobody}")] {

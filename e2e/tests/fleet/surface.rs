@@ -1,7 +1,7 @@
 //! What every service shows of itself.
 
 use anyhow::{Context, ensure};
-use e2e::SERVICES;
+use e2e::services;
 
 use super::environment::api;
 
@@ -23,7 +23,7 @@ async fn each_service_describes_its_api() -> anyhow::Result<()> {
 #[tokio::test]
 async fn each_service_says_that_it_is_alive_and_ready_and_why() -> anyhow::Result<()> {
     let api = api()?;
-    for service in SERVICES {
+    for service in services() {
         let live = api.get(&format!("{}/health/live", api.urls(service).ops)).await?;
         ensure!(live.status == 200, "{service}: {live:?}");
         let ready = api.ready(service).await?;
@@ -39,7 +39,7 @@ async fn each_service_says_that_it_is_alive_and_ready_and_why() -> anyhow::Resul
 #[tokio::test]
 async fn the_operations_port_is_not_the_public_one() -> anyhow::Result<()> {
     let api = api()?;
-    for service in SERVICES {
+    for service in services() {
         api.get(&format!("{}/health/ready", api.urls(service).http)).await?.expect_problem(404)?;
     }
     Ok(())

@@ -42,7 +42,7 @@ impl Stage {
     /// Waits for its turn.
     pub async fn enter() -> anyhow::Result<Self> {
         Ok(Self {
-            api: Api::new(urls("CUSTOMER")?, urls("EMAIL")?, urls("LOYALTY")?)?,
+            api: Api::of_settings(variable)?,
             prometheus: Prometheus::new(&variable("PROMETHEUS_URL")?)?,
             processes: Processes::new(PathBuf::from(variable("FLEET_DIR")?).join("run")),
             flow_view: urls("FLOW_VIEW")?,

@@ -3,7 +3,7 @@
 use std::env;
 
 use anyhow::Context;
-use e2e::api::{Api, Urls};
+use e2e::api::Api;
 
 use super::trace::Jaeger;
 
@@ -11,13 +11,9 @@ fn url(name: &str) -> anyhow::Result<String> {
     env::var(name).with_context(|| format!("{name} is not set: run these tests by scripts/e2e --tracing"))
 }
 
-fn urls(service: &str) -> anyhow::Result<Urls> {
-    Ok(Urls { http: url(&format!("{service}_URL"))?, ops: url(&format!("{service}_OPS_URL"))? })
-}
-
 /// The fleet's APIs.
 pub fn api() -> anyhow::Result<Api> {
-    Api::new(urls("CUSTOMER")?, urls("EMAIL")?, urls("LOYALTY")?)
+    Api::of_settings(url)
 }
 
 /// Its Jaeger.

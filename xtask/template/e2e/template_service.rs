@@ -3,13 +3,13 @@
 use anyhow::ensure;
 use e2e::{api::address, eventually::eventually};
 
-use super::environment::{api, service_url};
+use super::environment::api;
 
 #[tokio::test]
 async fn template_service_records_the_customer_of_a_registration() -> anyhow::Result<()> {
     let api = api()?;
     let registration = api.register(&address("example.com")).await?;
-    let url = format!("{}/records/{}", service_url("template_service")?, registration.customer_id);
+    let url = format!("{}/records/{}", api.urls("template_service").http, registration.customer_id);
     eventually("the customer is recorded", || async {
         let answer = api.get(&url).await?;
         ensure!(answer.status == 200, "{answer:?}");

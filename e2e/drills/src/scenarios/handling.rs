@@ -1,6 +1,6 @@
 //! Messages that come twice, that nobody can read, that fail, or that take long.
 
-use e2e::SERVICES;
+use e2e::services;
 use messaging::middleware;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub async fn republish_all(context: &mut DrillContext<'_>, from: &str) -> anyhow
     context.say("the outboxes are sent again");
     let admin = context.fleet.admin()?;
     let mut count = 0;
-    for service in SERVICES {
+    for service in services() {
         count += admin.republish(service, from).await?;
     }
     context.note(format!("{count} events were published again"));
@@ -48,7 +48,7 @@ pub async fn fail_a_fifth(context: &mut DrillContext<'_>) -> anyhow::Result<()> 
     context.fleet.admin()?.retry_parked("loyalty").await?;
     // A fifth still fails until everything is done: that it stops must not be what heals it.
     context.until_quiet(&[]).await;
-    restore(context, &SERVICES).await
+    restore(context, &services()).await
 }
 
 pub async fn slow_down(context: &mut DrillContext<'_>) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::SERVICES;
+use e2e::services;
 use tokio::time::sleep;
 
 use super::handling::republish_all;
@@ -67,7 +67,7 @@ pub async fn wipe_broker(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     context.fleet.faults.stop("rabbitmq").await?;
     context.fleet.faults.control.wipe_broker()?;
     context.fleet.faults.start("rabbitmq").await?;
-    for service in SERVICES {
+    for service in services() {
         context.until_ready(service).await?;
     }
     republish_all(context, EVER).await?;
