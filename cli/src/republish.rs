@@ -1,12 +1,8 @@
 //! `fleet republish`: a service sends its retained events again.
 
-use anyhow::Context;
 use clap::Args;
 use client::{OperationsArgs, Service, http};
 use jiff::Timestamp;
-use reqwest::Method;
-use serde::Deserialize;
-use serde_json::json;
 
 use crate::prompt;
 
@@ -28,11 +24,6 @@ pub struct RepublishArgs {
     operations: OperationsArgs,
 }
 
-#[derive(Deserialize)]
-struct Republished {
-    republished: u64,
-}
-
 /// Asks, tells how many.
 pub fn republish(args: &RepublishArgs) -> anyhow::Result<()> {
     let operations = args.operations.open()?;
@@ -41,10 +32,7 @@ pub fn republish(args: &RepublishArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     http::block_on(async {
-        let request = operations.request(args.service, Method::POST, "/republish")?;
-        let response =
-            http::send(request.json(&json!({ "from": args.from }))).await.with_context(|| args.service.name())?;
-        let Republished { republished } = response.json().await?;
+        let republished = operations.republish(args.service, &args.from.to_string()).await?;
         println!("{}: {republished} events are sent again", args.service.name());
         Ok(())
     })

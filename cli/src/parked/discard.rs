@@ -2,11 +2,9 @@
 
 use clap::Args;
 use client::{
-    Operations, http,
+    Operations,
     parked::{self, Kept, Summary},
 };
-use reqwest::Method;
-use serde_json::json;
 
 use super::selection::{NOTHING, SelectionArgs};
 use crate::prompt;
@@ -41,8 +39,7 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
         return Ok(0);
     }
     for Kept { service, what: Summary { event_id, event_type, .. } } in &selected {
-        let request = operations.request(*service, Method::POST, &format!("/parked/{event_id}/discard"))?;
-        http::send(request.json(&json!({ "reason": args.reason }))).await?;
+        parked::discard(operations, *service, *event_id, &args.reason).await?;
         println!("{}: {event_type} {event_id} is discarded", service.name());
     }
     Ok(0)

@@ -10,8 +10,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use client::{Operations, Service, http, parked};
-use reqwest::Method;
+use client::{Operations, Service, parked};
 use uuid::Uuid;
 
 use super::{selection::NOTHING, show::text};
@@ -47,11 +46,8 @@ pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8
             println!("unchanged");
             return Ok(0);
         }
-        let path = format!("/parked/{}/event", args.id);
-        let request = operations.request(record.service, Method::PUT, &path)?;
-        let request = request.header("content-type", "application/json").body(after);
-        match http::send(request).await {
-            Ok(_) => break,
+        match parked::edit(operations, record.service, args.id, after).await {
+            Ok(()) => break,
             // Whoever is not at a terminal can't edit again.
             Err(error) if draft.is_some() && std::io::stdin().is_terminal() => {
                 eprintln!("{error:#}");

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use client::{
-    Operations, http,
+    Operations,
     parked::{self, Kept, Record, State},
 };
 use reqwest::Method;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::selection::{FAILED_AGAIN, NOTHING, SelectionArgs};
@@ -41,7 +40,7 @@ async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: D
     let mut code = 0;
     for record in records {
         let service = record.service;
-        operations.ask(service, Method::POST, &format!("/parked/{id}/retry")).await?;
+        parked::retry(operations, service, id).await?;
         let after = outcome(operations, &record, limit).await?;
         match after.summary.state {
             State::Done => println!("{}: done", service.name()),
@@ -69,11 +68,6 @@ async fn outcome(operations: &Operations, before: &Kept<Record>, limit: Duration
     }
 }
 
-#[derive(Deserialize)]
-struct Retried {
-    retried: u64,
-}
-
 async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
     let selected = parked::list(operations, &args.selection.filter, 1000).await?;
     if selected.is_empty() {
@@ -85,8 +79,7 @@ async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<
         return Ok(0);
     }
     for service in args.selection.filter.services() {
-        let request = operations.request(service, Method::POST, "/parked/retry")?.query(&args.selection.filter.query());
-        let Retried { retried } = http::send(request).await?.json().await?;
+        let retried = parked::retry_all(operations, service, &args.selection.filter).await?;
         if retried > 0 {
             println!("{}: {retried} are tried again", service.name());
         }

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, env, fs, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use client::FleetDir;
-use e2e::{admin::Admin, api::Api, broker::Broker, database::Database, docker, logs::Logs, mailbox::Mailbox, services};
+use client::{FleetDir, Operations};
+use e2e::{api::Api, broker::Broker, database::Database, docker, logs::Logs, mailbox::Mailbox, services};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -67,8 +67,8 @@ impl Fleet {
     }
 
     /// The services' administration.
-    pub fn admin(&self) -> anyhow::Result<Admin> {
-        Admin::new(&self.api, self.setting("ADMIN_TOKEN")?)
+    pub fn operations(&self) -> anyhow::Result<Operations> {
+        self.api.operations(self.setting("ADMIN_TOKEN")?)
     }
 
     /// Whether the services answer operators.

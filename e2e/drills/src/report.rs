@@ -64,8 +64,9 @@ fn mark(verdict: &Verdict) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use anstream::adapter::strip_str;
+
+    use super::*;
 
     #[test]
     fn a_table_names_everything_that_counts_and_what_is_wrong() {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail, ensure};
+use client::{Operations, Service};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -114,6 +115,12 @@ impl Api {
     /// If there is no such service.
     pub fn urls(&self, service: &str) -> &Urls {
         self.urls.get(service).unwrap_or_else(|| panic!("no service {service}"))
+    }
+
+    /// Administration, for whoever knows the fleet's `ADMIN_TOKEN`.
+    pub fn operations(&self, token: &str) -> anyhow::Result<Operations> {
+        let url = |service: Service| self.urls.get(service.name()).map(|urls| urls.ops.clone()).unwrap_or_default();
+        Operations::new(|service| Ok(url(service)), token.into(), "drill")
     }
 
     /// A request to `path` of customer's API, to be sent with [`send`].

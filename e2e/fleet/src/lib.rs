@@ -13,7 +13,6 @@
 //! there, and true. `tests/faults.rs` owns a fleet of real processes and breaks it. None of them knows what a service is
 //! made of: of what is shared, this crate knows the dance alone.
 
-pub mod admin;
 pub mod api;
 pub mod broker;
 pub mod dashboards;

@@ -1,7 +1,8 @@
 //! A browser for one test, and what several tests do with it.
 
 use anyhow::{Context, ensure};
-use e2e::{admin::Admin, database::Database, eventually::eventually};
+use client::{Service, parked};
+use e2e::{database::Database, eventually::eventually};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use uuid::Uuid;
@@ -102,12 +103,18 @@ impl Poison {
     /// Leaves no incomplete flow behind, not even where the message was given up: others count what they find.
     pub async fn heal(&self, database: &Database) -> anyhow::Result<()> {
         let (api, id) = (api()?, self.event_id);
-        let admin = Admin::new(&api, &token()?)?;
+        let operations = api.operations(&token()?)?;
         for service in REACTING {
             let again = "SET state = 'dead', resolved_at = NULL WHERE state = 'discarded'";
             database.execute(&format!("UPDATE {service}.parked {again} AND event_id = '{id}'")).await?;
-            let event = eventually("the poison is parked", || admin.parked_event(service, id)).await?;
-            admin.correct(service, id, &self.corrected(event)).await?;
+            let service = Service::named(service)?;
+            let event = eventually("the poison is parked", || async {
+                let records = parked::find(&operations, id, Some(service)).await?;
+                Ok(parked::the_one(records)?.context("not yet")?.what.event)
+            });
+            let corrected = self.corrected(event.await?).to_string();
+            parked::edit(&operations, service, id, corrected).await?;
+            parked::retry(&operations, service, id).await?;
         }
         api.until_status(self.customer, "onboarded").await.map(drop)
     }

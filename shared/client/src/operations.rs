@@ -1,13 +1,14 @@
 //! The services' operations ports, and the token that opens them.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use contracts::{SERVICES, ServiceInfo};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
 use crate::{fleet_dir::FleetDir, http};
 
@@ -24,6 +25,12 @@ impl Service {
     pub fn all() -> &'static [Self] {
         static ALL: LazyLock<Vec<Service>> = LazyLock::new(|| SERVICES.iter().map(Service).collect());
         &ALL
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> anyhow::Result<Self> {
+        let found = Self::all().iter().copied().find(|service| service.name() == name);
+        found.with_context(|| format!("there is no service {name}"))
     }
 
     /// Its name everywhere.
@@ -73,8 +80,9 @@ pub struct OperationsArgs {
 #[derive(Clone, Debug)]
 pub struct Operations {
     client: Client,
-    args: OperationsArgs,
+    urls: HashMap<&'static str, String>,
     token: SecretString,
+    operator: String,
 }
 
 impl OperationsArgs {
@@ -85,21 +93,43 @@ impl OperationsArgs {
             None => self.fleet.setting("ADMIN_TOKEN")?.filter(|token| !token.is_empty()).map(SecretString::from),
         };
         let token = token.context(NO_TOKEN)?;
-        Ok(Operations { client: http::client()?, args: self.clone(), token })
+        let operator = self.operator.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed");
+        Operations::new(|service| service.operations_url(&self.fleet), token, operator)
     }
 }
 
 impl Operations {
+    /// Those at `urls`, opened by `token`, for `operator`.
+    pub fn new(
+        urls: impl Fn(Service) -> anyhow::Result<String>,
+        token: SecretString,
+        operator: &str,
+    ) -> anyhow::Result<Self> {
+        let urls = Service::all().iter().map(|service| Ok((service.name(), urls(*service)?)));
+        let urls = urls.collect::<anyhow::Result<_>>()?;
+        Ok(Self { client: http::client()?, urls, token, operator: operator.to_owned() })
+    }
+
     /// A request to `service`: `path` begins after `/admin`.
     pub fn request(&self, service: Service, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
-        let url = service.operations_url(&self.args.fleet)?;
+        let url = self.urls.get(service.name()).with_context(|| format!("no URL of {}", service.name()))?;
         let request = self.client.request(method, format!("{url}/admin{path}"));
-        let operator = self.args.operator.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed");
-        Ok(request.bearer_auth(self.token.expose_secret()).header("x-operator", operator))
+        Ok(request.bearer_auth(self.token.expose_secret()).header("x-operator", &self.operator))
     }
 
     /// The answer of `service`, if it is a good one.
     pub async fn ask(&self, service: Service, method: Method, path: &str) -> anyhow::Result<Response> {
         http::send(self.request(service, method, path)?).await.with_context(|| service.name())
+    }
+
+    /// Has `service` send its retained events since `from` again; gives their number.
+    pub async fn republish(&self, service: Service, from: &str) -> anyhow::Result<u64> {
+        #[derive(Deserialize)]
+        struct Republished {
+            republished: u64,
+        }
+        let request = self.request(service, Method::POST, "/republish")?.json(&json!({ "from": from }));
+        let response = http::send(request).await.with_context(|| service.name())?;
+        Ok(response.json::<Republished>().await?.republished)
     }
 }

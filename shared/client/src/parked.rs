@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use strum::{Display, IntoStaticStr};
 use uuid::Uuid;
 
@@ -106,7 +106,7 @@ pub struct Record {
 }
 
 /// Which messages are meant.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Filter {
     /// Only of this service.
     #[arg(long)]
@@ -212,4 +212,32 @@ pub fn the_one(records: Vec<Kept<Record>>) -> anyhow::Result<Option<Kept<Record>
         bail!("{} keep this event: say which one by --service", names.join(" and "));
     }
     Ok(records.into_iter().next())
+}
+
+/// Has everything that `filter` selects in `service` tried again at once; gives their number.
+pub async fn retry_all(operations: &Operations, service: Service, filter: &Filter) -> anyhow::Result<u64> {
+    #[derive(Deserialize)]
+    struct Retried {
+        retried: u64,
+    }
+    let request = operations.request(service, Method::POST, "/parked/retry")?.query(&filter.query());
+    Ok(http::send(request).await.with_context(|| service.name())?.json::<Retried>().await?.retried)
+}
+
+/// Has a message tried again at once.
+pub async fn retry(operations: &Operations, service: Service, id: Uuid) -> anyhow::Result<()> {
+    operations.ask(service, Method::POST, &format!("/parked/{id}/retry")).await.map(drop)
+}
+
+/// Puts `event`, a JSON text, in the place of a message's.
+pub async fn edit(operations: &Operations, service: Service, id: Uuid, event: String) -> anyhow::Result<()> {
+    let request = operations.request(service, Method::PUT, &format!("/parked/{id}/event"))?;
+    let request = request.header("content-type", "application/json").body(event);
+    http::send(request).await.with_context(|| service.name()).map(drop)
+}
+
+/// Gives a message up.
+pub async fn discard(operations: &Operations, service: Service, id: Uuid, reason: &str) -> anyhow::Result<()> {
+    let request = operations.request(service, Method::POST, &format!("/parked/{id}/discard"))?;
+    http::send(request.json(&json!({ "reason": reason }))).await.with_context(|| service.name()).map(drop)
 }

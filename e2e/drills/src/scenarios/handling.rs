@@ -1,5 +1,9 @@
 //! Messages that come twice, that nobody can read, that fail, or that take long.
 
+use client::{
+    Service,
+    parked::{Filter, discard, retry_all},
+};
 use e2e::services;
 use messaging::middleware;
 use uuid::Uuid;
@@ -25,10 +29,10 @@ pub async fn publish_twice(context: &mut DrillContext<'_>) -> anyhow::Result<()>
 /// Everything that is retained since `from`, which operators know from `fleet republish`.
 pub async fn republish_all(context: &mut DrillContext<'_>, from: &str) -> anyhow::Result<()> {
     context.say("the outboxes are sent again");
-    let admin = context.fleet.admin()?;
+    let operations = context.fleet.operations()?;
     let mut count = 0;
     for service in services() {
-        count += admin.republish(service, from).await?;
+        count += operations.republish(Service::named(service)?, from).await?;
     }
     context.note(format!("{count} events were published again"));
     Ok(())
@@ -45,7 +49,7 @@ pub async fn fail_a_fifth(context: &mut DrillContext<'_>) -> anyhow::Result<()> 
     context.until_only_in("loyalty").await;
     change_settings(context, &["loyalty"], "INJECT_FAULTS=fail=0.2").await?;
     context.lifted();
-    context.fleet.admin()?.retry_parked("loyalty").await?;
+    retry_all(&context.fleet.operations()?, Service::named("loyalty")?, &Filter::default()).await?;
     // A fifth still fails until everything is done: that it stops must not be what heals it.
     context.until_quiet(&[]).await;
     restore(context, &services()).await
@@ -84,7 +88,7 @@ async fn restore(context: &mut DrillContext<'_>, services: &[&'static str]) -> a
 /// tried again, and gives up what nobody can read: nobody is incomplete any more.
 pub async fn poison(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     const SHARE: f64 = 0.05;
-    let admin = context.fleet.admin()?;
+    let operations = context.fleet.operations()?;
     change_settings(context, &["loyalty"], &format!("INJECT_FAULTS=always={SHARE}")).await?;
     context.put_on_load();
     let poison = publish_undecodable(context).await?;
@@ -108,10 +112,10 @@ pub async fn poison(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     context.say("the operator mends it");
     restore(context, &["loyalty"]).await?;
     context.lifted();
-    admin.retry_parked("loyalty").await?;
+    retry_all(&operations, Service::named("loyalty")?, &Filter::default()).await?;
     for service in ["email", "loyalty"] {
         for message in &poison {
-            admin.discard(service, *message, "nobody can read it").await?;
+            discard(&operations, Service::named(service)?, *message, "nobody can read it").await?;
         }
     }
     context.expected.dead = 0;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use client::{Service, parked::discard};
 use tokio::time::{Instant, sleep};
 
 use crate::context::DrillContext;
@@ -105,7 +106,13 @@ pub async fn lose_schema(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     context.until_quiet(&given_up).await;
     let dead = context.fleet.database.undecodable("loyalty", &["dead"]).await?;
     for message in dead.iter().filter(|message| given_up.contains(message)) {
-        context.fleet.admin()?.discard("loyalty", *message, "given up before the schema was lost").await?;
+        discard(
+            &context.fleet.operations()?,
+            Service::named("loyalty")?,
+            *message,
+            "given up before the schema was lost",
+        )
+        .await?;
     }
     if !dead.is_empty() {
         context.note(format!("{} undecodable messages came back from the history", dead.len()));
