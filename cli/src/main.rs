@@ -1,4 +1,4 @@
-//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, mends what failed,
+//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, fixes what failed,
 //! and breaks it on purpose.
 
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ mod run;
 mod terminal;
 mod top;
 
-/// Runs the fleet, registers customers, follows what became of them, mends what failed, and breaks it on purpose.
+/// Runs the fleet, registers customers, follows what became of them, fixes what failed, and breaks it on purpose.
 #[derive(Parser)]
 #[command(name = "fleet", version)]
 struct Cli {

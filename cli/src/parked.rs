@@ -21,7 +21,7 @@ Examples:
   fleet parked edit ID && fleet parked retry ID
   fleet parked retry --all --service loyalty --yes";
 
-/// See and mend the messages that services could not handle.
+/// See and fix the messages that services could not handle.
 ///
 /// Each is kept by the service that failed, with the reason. `waiting` ones are tried again by themselves; `behind` ones
 /// wait for an earlier one of the same customer; `dead` ones need you.

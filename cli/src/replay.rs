@@ -126,7 +126,7 @@ impl Watch {
             buffer.extend_from_slice(&chunk);
             while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = buffer.drain(..=end).collect();
-                self.tell(serde_json::from_slice(&line).context("the service's answer is no progress")?)?;
+                self.tell(serde_json::from_slice(&line).context("the service's answer is not a progress line")?)?;
             }
         }
         if !self.last.done {

@@ -27,14 +27,14 @@ caught_up() {
 fill_outbox() {
   say "writing $1 events into the outbox of customer"
   psql_to pasdetrois -c "
-    INSERT INTO customer.outbox (event_id, event_type, version, key, correlation_id, recorded_at, data)
+    INSERT INTO customer.outbox (event_id, event_type, version, subject, correlation_id, recorded_at, data)
     SELECT event_id, 'customer_created', 1, customer_id, event_id, now(),
            json_build_object('customer_id', customer_id, 'email', customer_id || '@example.com', 'name', 'Ada Lovelace',
                              'registered_at', now())
     FROM (SELECT gen_random_uuid() AS event_id, gen_random_uuid() AS customer_id FROM generate_series(1, $1)) AS new"
 }
 
-# backlog COUNT: loyalty is away while customer publishes; then customer is, while loyalty handles.
+# backlog COUNT: loyalty is unreachable while customer publishes; then customer is, while loyalty handles.
 backlog() {
   choose_ports
   load_secrets

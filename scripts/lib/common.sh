@@ -72,7 +72,7 @@ choose_ports() {
     wanted=${!name:-}
     [[ -n $wanted || -z ${PORT_OFFSET:-} ]] || wanted=$((default + PORT_OFFSET))
     wanted=${wanted:-${recorded:-$default}}
-    [[ $wanted =~ ^[0-9]+$ && $wanted -lt 65536 ]] || die "$name is no port: $wanted"
+    [[ $wanted =~ ^[0-9]+$ && $wanted -lt 65536 ]] || die "$name is not a port: $wanted"
     if [[ -n $recorded && $wanted != "$recorded" ]] && anything_runs; then
       die "what runs in $FLEET_DIR has $name=$recorded, not $wanted: stop it before changing ports (scripts/down)"
     fi

@@ -82,7 +82,7 @@ async fn ask(args: &CheckArgs) -> anyhow::Result<Found> {
 async fn registered(client: &Client, service: Service, fleet: &FleetDir) -> anyhow::Result<Registered> {
     let url = format!("{}/topology", service.operations_url(fleet)?);
     let response = http::send(client.get(url).timeout(management::TIME_LIMIT)).await?;
-    let topology = response.json().await.context("its answer is no topology")?;
+    let topology = response.json().await.context("its answer is not a topology")?;
     Ok(Registered { asked: service.name(), topology })
 }
 

@@ -7,7 +7,7 @@ use metrics::scrape::Scrape;
 use reqwest::Client;
 use tokio::task::JoinSet;
 
-/// Who does not answer within this is away.
+/// Who does not answer within this is unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The services, and where their metrics are.
@@ -19,7 +19,7 @@ pub struct Services {
 /// What the services said.
 pub struct Look {
     pub at: Instant,
-    /// In the order of the services; `None` if one is away.
+    /// In the order of the services; `None` if one is unreachable.
     pub services: Vec<(Service, Option<Scrape>)>,
 }
 

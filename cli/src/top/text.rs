@@ -60,7 +60,7 @@ fn service(line: &Line) -> [String; 13] {
     let Some(numbers) = &line.numbers else {
         return std::array::from_fn(|column| match column {
             0 => name.clone(),
-            1 => "away".to_owned(),
+            1 => "unreachable".to_owned(),
             _ => String::new(),
         });
     };

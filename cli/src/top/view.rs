@@ -24,7 +24,7 @@ pub struct View {
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Line {
     pub service: Service,
-    /// Null if it is away.
+    /// Null if it is unreachable.
     pub numbers: Option<Numbers>,
 }
 
@@ -218,7 +218,7 @@ flow_duration_seconds_bucket{event_type="welcome_email_sent",le="2.0"} 14
 flow_duration_seconds_bucket{event_type="welcome_email_sent",le="+Inf"} 14
 "#;
 
-    /// Two seconds of `email`, while `customer` has just come and `loyalty` is away.
+    /// Two seconds of `email`, while `customer` has just come and `loyalty` is unreachable.
     pub fn view() -> View {
         let at = Instant::now();
         let look = |at, customer, email| {

@@ -9,7 +9,7 @@ use clap::{ValueEnum, builder::PossibleValue};
 pub enum Drill {
     /// The broker is stopped and started.
     BrokerRestart,
-    /// The broker is away for a minute, during which customers go on registering.
+    /// The broker is unreachable for a minute, during which customers go on registering.
     BrokerAway,
     /// The database crashes and is started.
     DatabaseRestart,

@@ -1,4 +1,4 @@
-//! What is broken at the moment, and how each of it is mended: a drill mends what it broke, and so does Ctrl-C.
+//! What is broken at the moment, and how each of it is fixed: a drill fixes what it broke, and so does Ctrl-C.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,11 +7,11 @@ use e2e::mailbox::Mailbox;
 
 use super::process_control::ProcessControl;
 
-/// A fault that lasts until somebody mends it.
+/// A fault that lasts until somebody fixes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The service is down and stays so.
-    DeliveryStatus(&'static str),
+    Held(&'static str),
     /// The service runs with other settings.
     Overridden(&'static str),
     /// The server is stopped.
@@ -22,7 +22,7 @@ enum Fault {
     MailAway,
 }
 
-/// Breaks, remembers, and mends. Copies share what is broken.
+/// Breaks, remembers, and fixes. Copies share what is broken.
 #[derive(Clone, Debug)]
 pub struct Faults {
     pub control: ProcessControl,
@@ -43,13 +43,13 @@ impl Faults {
 
     /// SIGKILL, and the service stays down until [`Faults::release`].
     pub async fn hold(&self, service: &'static str) -> anyhow::Result<()> {
-        self.begin(Fault::DeliveryStatus(service));
+        self.begin(Fault::Held(service));
         self.control.hold(service).await
     }
 
     /// The service comes back.
     pub async fn release(&self, service: &'static str) -> anyhow::Result<()> {
-        self.mend(Fault::DeliveryStatus(service)).await
+        self.fix(Fault::Held(service)).await
     }
 
     /// From its next start on the service has these settings (`NAME=value`) as well, until [`Faults::restore`].
@@ -66,7 +66,7 @@ impl Faults {
 
     /// The service restarts with the settings that it had.
     pub async fn restore(&self, service: &'static str) -> anyhow::Result<()> {
-        self.mend(Fault::Overridden(service)).await
+        self.fix(Fault::Overridden(service)).await
     }
 
     /// A second replica of the service runs, until [`Faults::end_double`].
@@ -77,7 +77,7 @@ impl Faults {
 
     /// The second replica is gone.
     pub async fn end_double(&self, service: &'static str) -> anyhow::Result<()> {
-        self.mend(Fault::Doubled(service)).await
+        self.fix(Fault::Doubled(service)).await
     }
 
     /// `postgres` or `rabbitmq` stops as an administrator would stop it.
@@ -94,7 +94,7 @@ impl Faults {
 
     /// The server starts, and answers.
     pub async fn start(&self, server: &'static str) -> anyhow::Result<()> {
-        self.mend(Fault::Stopped(server)).await
+        self.fix(Fault::Stopped(server)).await
     }
 
     /// Nobody takes mails.
@@ -105,24 +105,24 @@ impl Faults {
 
     /// Somebody does again.
     pub async fn bring_mail_back(&self) -> anyhow::Result<()> {
-        self.mend(Fault::MailAway).await
+        self.fix(Fault::MailAway).await
     }
 
-    /// Mends whatever is still broken, the last first; tries everything, and gives the first error.
-    pub async fn mend_all(&self) -> anyhow::Result<()> {
+    /// Fixes whatever is still broken, the last first; tries everything, and gives the first error.
+    pub async fn fix_all(&self) -> anyhow::Result<()> {
         let mut result = Ok(());
         while let Some(fault) = self.last() {
-            let mended = self.mend(fault).await;
+            let fixed = self.fix(fault).await;
             // Tried once: an error must not be tried for ever.
             self.end(fault);
-            result = result.and(mended.with_context(|| format!("can't mend {fault:?}")));
+            result = result.and(fixed.with_context(|| format!("can't fix {fault:?}")));
         }
         result
     }
 
-    async fn mend(&self, fault: Fault) -> anyhow::Result<()> {
+    async fn fix(&self, fault: Fault) -> anyhow::Result<()> {
         match fault {
-            Fault::DeliveryStatus(service) => self.control.release(service).await?,
+            Fault::Held(service) => self.control.release(service).await?,
             Fault::Overridden(service) => {
                 self.control.change_settings(service, None).await?;
                 self.control.restart(service).await?;
@@ -135,7 +135,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Before it is done: who is interrupted in between has nothing to mend, and that does no harm.
+    /// Before it is done: who is interrupted in between has nothing to fix, and that does no harm.
     fn begin(&self, fault: Fault) {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
     }

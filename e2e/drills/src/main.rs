@@ -27,10 +27,10 @@ use verdict::Verdict;
 
 /// Break the running fleet on purpose, and see that nothing is lost, doubled or out of order.
 ///
-/// Each drill puts on load from concurrent clients while something breaks, mends it, waits until the fleet is quiet, and
+/// Each drill puts on load from concurrent clients while something breaks, fixes it, waits until the fleet is quiet, and
 /// compares what was acknowledged with the three schemas, the mailbox and the broker. It counts its own registrations
 /// only, so the fleet may have been in use; nothing but the drill should use it meanwhile. Time to recover is from the end
-/// of the fault, or of the load if that is later, until the fleet is quiet. Ctrl-C mends what is broken.
+/// of the fault, or of the load if that is later, until the fleet is quiet. Ctrl-C fixes what is broken.
 ///
 /// Exit codes: 0 if every verdict is good, 1 if one is bad, 2 for wrong usage or if no quiet fleet is there, 130
 /// if interrupted.
@@ -102,7 +102,7 @@ fn drill(args: &DrillArgs) -> anyhow::Result<ExitCode> {
             signal = interrupted() => signal,
         };
         // Whatever happened: nothing stays broken.
-        fleet.faults.mend_all().await?;
+        fleet.faults.fix_all().await?;
         ended
     })
 }
@@ -113,7 +113,7 @@ async fn interrupted() -> anyhow::Result<ExitCode> {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
     }
-    eprintln!("interrupted: mending what is broken");
+    eprintln!("interrupted: fixing what is broken");
     Ok(ExitCode::from(INTERRUPTED))
 }
 
@@ -129,7 +129,7 @@ async fn carry_out(args: &DrillArgs, fleet: &Fleet) -> anyhow::Result<ExitCode> 
             Err(error) if verdicts.is_empty() => return Err(error),
             Err(error) => Err(error.context("not begun")),
         };
-        fleet.faults.mend_all().await?;
+        fleet.faults.fix_all().await?;
         let verdict = verdict.unwrap_or_else(|error| Verdict::failed(&drill.name(), &error));
         if !args.json {
             output::print(&report::table(&verdict))?;

@@ -1,4 +1,4 @@
-//! What happens in each drill: load goes on, something breaks, it is mended, the load ends.
+//! What happens in each drill: load goes on, something breaks, it is fixed, the load ends.
 
 use super::{catalogue::Drill, context::DrillContext};
 
@@ -8,7 +8,7 @@ mod histories;
 mod network;
 mod servers;
 
-/// Carries `drill` out, up to the last acknowledgement and the last mending. The verdict comes after it.
+/// Carries `drill` out, up to the last acknowledgement and the last fixing. The verdict comes after it.
 pub async fn perform(drill: Drill, context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     match drill {
         Drill::BrokerRestart => servers::restart_broker(context).await,

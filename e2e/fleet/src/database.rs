@@ -80,11 +80,11 @@ impl Database {
         Ok(snapshot)
     }
 
-    /// What is parked in `service` and not resolved, oldest first: type, state, reason, key.
+    /// What is parked in `service` and not resolved, oldest first: type, state, reason, subject.
     pub async fn parked(&self, service: &str) -> anyhow::Result<Vec<Value>> {
         let rows = self
             .value(&format!(
-                "SELECT json_agg(json_build_object('type', event_type, 'state', state, 'reason', reason, 'key', key, \
+                "SELECT json_agg(json_build_object('type', event_type, 'state', state, 'reason', reason, 'subject', subject, \
                                                    'error', error) ORDER BY seq)
                  FROM {service}.parked WHERE state IN ('waiting', 'behind', 'dead')"
             ))

@@ -46,7 +46,7 @@ impl Database {
     /// What `owner` has published about these customers.
     pub async fn published_about(&self, owner: &str, customers: &[Uuid]) -> anyhow::Result<Vec<Published>> {
         let sql = format!(
-            "SELECT event_id, event_type, key FROM {owner}.outbox WHERE key = ANY($1) AND published_at IS NOT NULL"
+            "SELECT event_id, event_type, subject FROM {owner}.outbox WHERE subject = ANY($1) AND published_at IS NOT NULL"
         );
         let rows: Vec<(Uuid, String, Uuid)> =
             sqlx::query_as(AssertSqlSafe(sql)).bind(customers).fetch_all(self.pool()).await?;
@@ -73,7 +73,7 @@ impl Database {
 
     /// The undecodable messages that `service` has ever parked, in one of `states`.
     pub async fn undecodable(&self, service: &str, states: &[&str]) -> anyhow::Result<Vec<Uuid>> {
-        let sql = format!("SELECT event_id FROM {service}.parked WHERE key IS NULL AND state = ANY($1)");
+        let sql = format!("SELECT event_id FROM {service}.parked WHERE subject IS NULL AND state = ANY($1)");
         Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(states).fetch_all(self.pool()).await?)
     }
 
@@ -95,17 +95,18 @@ fn under_way() -> String {
     let mut parts =
         vec!["SELECT 'email: mails queued' AS what, customer_id AS id FROM email.mails WHERE state = 'queued'".into()];
     for service in services() {
-        parts
-            .push(format!("SELECT '{service}: to be published', key FROM {service}.outbox WHERE published_at IS NULL"));
         parts.push(format!(
-            "SELECT '{service}: parked, ' || state, coalesce(key, event_id) FROM {service}.parked
+            "SELECT '{service}: to be published', subject FROM {service}.outbox WHERE published_at IS NULL"
+        ));
+        parts.push(format!(
+            "SELECT '{service}: parked, ' || state, coalesce(subject, event_id) FROM {service}.parked
              WHERE state IN ('waiting', 'behind', 'dead')"
         ));
     }
     for (event, owner, subscribers) in events() {
         for service in subscribers {
             parts.push(format!(
-                "SELECT '{service}: {event} to be handled', key FROM {owner}.outbox AS sent
+                "SELECT '{service}: {event} to be handled', subject FROM {owner}.outbox AS sent
                  WHERE event_type = '{event}' AND recorded_at >= $1::timestamptz AND NOT EXISTS (
                      SELECT FROM {service}.inbox AS had WHERE had.event_id = sent.event_id AND done_at IS NOT NULL)"
             ));
@@ -122,13 +123,15 @@ fn effects() -> String {
         "SELECT customer_id, 'loyalty.ledger ' || reason FROM loyalty.ledger WHERE customer_id = ANY($1)".into(),
     ];
     for owner in services() {
-        parts.push(format!("SELECT key, '{owner}.outbox ' || event_type FROM {owner}.outbox WHERE key = ANY($1)"));
+        parts.push(format!(
+            "SELECT subject, '{owner}.outbox ' || event_type FROM {owner}.outbox WHERE subject = ANY($1)"
+        ));
     }
     for (event, owner, subscribers) in events() {
         for service in subscribers {
             parts.push(format!(
-                "SELECT key, '{service}.inbox {event}' FROM {owner}.outbox JOIN {service}.inbox USING (event_id)
-                 WHERE key = ANY($1) AND outbox.event_type = '{event}' AND done_at IS NOT NULL"
+                "SELECT subject, '{service}.inbox {event}' FROM {owner}.outbox JOIN {service}.inbox USING (event_id)
+                 WHERE subject = ANY($1) AND outbox.event_type = '{event}' AND done_at IS NOT NULL"
             ));
         }
     }
@@ -140,8 +143,8 @@ fn orders() -> Vec<String> {
     let before = |owner: &str, service: &str| {
         format!(
             "SELECT count(*) FROM (
-                 SELECT done_at, lag(done_at) OVER (PARTITION BY key ORDER BY seq) AS before
-                 FROM {owner}.outbox JOIN {service}.inbox USING (event_id) WHERE key = ANY($1)) AS handled
+                 SELECT done_at, lag(done_at) OVER (PARTITION BY subject ORDER BY seq) AS before
+                 FROM {owner}.outbox JOIN {service}.inbox USING (event_id) WHERE subject = ANY($1)) AS handled
              WHERE done_at < before"
         )
     };

@@ -10,7 +10,7 @@ use crate::{mailbox::Mailbox, rules::Rules};
 pub struct Sink {
     pub mailbox: Mailbox,
     pub rules: Rules,
-    /// Whether SMTP is away, as a server that is down: the mailbox can still be looked into.
+    /// Whether SMTP is unreachable, as a server that is down: the mailbox can still be looked into.
     pub away: watch::Sender<bool>,
 }
 

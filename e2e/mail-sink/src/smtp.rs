@@ -20,7 +20,7 @@ const MAX_LINE: u64 = 1 << 20;
 /// How long a sender may wait in vain for the answer to a mail that hangs.
 const HANG: Duration = Duration::from_mins(1);
 
-/// Accepts connections for ever. While the sink is away nobody listens, and what was open is cut.
+/// Accepts connections for ever. While the sink is unreachable nobody listens, and what was open is cut.
 pub async fn serve(listener: TcpListener, sink: Arc<Sink>) -> io::Result<()> {
     let addr = listener.local_addr()?;
     let mut away = sink.away.subscribe();

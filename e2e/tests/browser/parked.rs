@@ -34,7 +34,7 @@ async fn correct(browser: &Browser, poison: &Poison) -> anyhow::Result<()> {
     let corrected = poison.corrected(serde_json::from_str(&text.property("value").await?)?).to_string();
     let save = browser.find(".editor button.primary", "Save").await?;
     let other = corrected.replace("\"customer_created\"", "\"customer_removed\"");
-    for (typed, reason) in [("{ not JSON", "This is no JSON"), (&other, "type: may not change")] {
+    for (typed, reason) in [("{ not JSON", "This is not valid JSON"), (&other, "type: may not change")] {
         text.fill(typed).await?;
         save.click().await?;
         browser.find("#edit-problem", reason).await?;

@@ -86,7 +86,7 @@ impl Poison {
             "BEGIN;
              INSERT INTO customer.customers (id, email, name, status, registered_at, welcome_email)
              VALUES ('{customer}', '{email}', {name}, 'registered', now(), 'pending');
-             INSERT INTO customer.outbox (event_id, event_type, version, key, correlation_id, recorded_at, data)
+             INSERT INTO customer.outbox (event_id, event_type, version, subject, correlation_id, recorded_at, data)
              VALUES ('{event_id}', 'customer_created', 1, '{customer}', '{event_id}', now(), {data});
              COMMIT"
         );

@@ -83,7 +83,7 @@ async fn an_event_that_cannot_be_sent_holds_back_its_own_customer_and_nobody_els
     fleet
         .database
         .execute(&format!(
-            "INSERT INTO customer.outbox (event_id, event_type, version, key, correlation_id, recorded_at, data, \
+            "INSERT INTO customer.outbox (event_id, event_type, version, subject, correlation_id, recorded_at, data, \
                                           attempts, next_attempt_at)
              VALUES ('{resting}', 'customer_onboarded', 1, '{key}', '{resting}', now(), '{{}}', 9, now() + '1 hour')",
             key = held.customer_id
@@ -96,7 +96,8 @@ async fn an_event_that_cannot_be_sent_holds_back_its_own_customer_and_nobody_els
     let onboarded = |of: &Registration| {
         let (id, database) = (of.customer_id, &fleet.database);
         async move {
-            let sql = format!("SELECT event_id FROM customer.outbox WHERE key = '{id}' AND causation_id IS NOT NULL");
+            let sql =
+                format!("SELECT event_id FROM customer.outbox WHERE subject = '{id}' AND causation_id IS NOT NULL");
             anyhow::Ok(database.value(&sql).await?.as_str().context("no customer_onboarded")?.parse::<Uuid>()?)
         }
     };

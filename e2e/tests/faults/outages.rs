@@ -1,4 +1,4 @@
-//! The broker or the database is away, by order or by crash, while customers register.
+//! The broker or the database is unreachable, by order or by crash, while customers register.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use e2e::{load::Load, services};
 
 use super::harness::Fleet;
 
-/// How long a server is away: long enough for every retry in the fleet to have come round.
+/// How long a server is unreachable: long enough for every retry in the fleet to have come round.
 const AWAY: Duration = Duration::from_secs(10);
 /// Slow clients: a run of a minute is to leave hundreds of registrations, not thousands.
 const PAUSE: Duration = Duration::from_millis(400);

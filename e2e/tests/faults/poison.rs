@@ -36,10 +36,10 @@ async fn poison_is_kept_with_its_reason_and_blocks_nobody() -> anyhow::Result<()
             Ok(parked)
         })
         .await?;
-        for (message, key) in parked.iter().zip([None, None, Some(stranger.to_string())]) {
+        for (message, subject) in parked.iter().zip([None, None, Some(stranger.to_string())]) {
             ensure!(message["state"] == "dead" && message["reason"] == "undecodable", "{service}: {message}");
             ensure!(message["type"] == "customer_created" && message["error"] != "", "{service}: {message}");
-            ensure!(message["key"].as_str() == key.as_deref(), "{service}: {message}");
+            ensure!(message["subject"].as_str() == subject.as_deref(), "{service}: {message}");
         }
         let dead = fleet.logs.text(service)?.lines().filter(|line| line.contains(r#""message":"event dead""#)).count();
         ensure!(dead == 3, "{service} has {dead} lines about dead events");

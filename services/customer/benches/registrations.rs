@@ -27,7 +27,7 @@ BEGIN;
 INSERT INTO customer.customers (id, email, name, status, registered_at, welcome_email)
     VALUES (gen_random_uuid(), gen_random_uuid() || '@example.com', 'Ada Lovelace', 'registered', now(), 'pending');
 SELECT pg_advisory_xact_lock(('x' || substr(md5(random()::text), 1, 16))::bit(64)::bigint);
-INSERT INTO customer.outbox (event_id, event_type, version, key, correlation_id, recorded_at, traceparent, data)
+INSERT INTO customer.outbox (event_id, event_type, version, subject, correlation_id, recorded_at, traceparent, data)
     VALUES (gen_random_uuid(), 'customer_created', 1, gen_random_uuid(), gen_random_uuid(), now(),
             '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
             json_build_object('customer_id', gen_random_uuid(), 'email', gen_random_uuid() || '@example.com',

@@ -79,7 +79,7 @@ pub fn purge(database: Database) -> Task {
         Box::pin(async move {
             let ten_minutes = Duration::from_mins(10);
             while tokio::time::timeout(ten_minutes, shutdown.cancelled()).await.is_err() {
-                // A database that is away keeps its keys a little longer.
+                // A database that is unreachable keeps its keys a little longer.
                 let _ = purge_keys(&database, database.clock.now() - KEPT).await;
             }
         })

@@ -49,7 +49,7 @@ impl Sender {
                     continue;
                 }
                 Ok(false) => {}
-                Err(error) if failure::is_away(&error) => {}
+                Err(error) if failure::is_unreachable(&error) => {}
                 Err(_) => warn!("the database refuses the statements of mails"),
             }
             let queued = self.queued.notified();

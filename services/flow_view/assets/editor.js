@@ -69,7 +69,7 @@ function mistake(text) {
     JSON.parse(text);
     return "";
   } catch (error) {
-    return `This is no JSON: ${error.message}`;
+    return `This is not valid JSON: ${error.message}`;
   }
 }
 

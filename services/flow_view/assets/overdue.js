@@ -9,7 +9,7 @@ export function held(service, held) {
   const tried = held.attempts ? ` after ${held.attempts} ${held.attempts === 1 ? "attempt" : "attempts"}` : "";
   return (
     {
-      away: `${service} is away`,
+      unreachable: `${service} is unreachable`,
       waiting: `it keeps the message and tries again${why}`,
       behind: "the message waits there behind an earlier one of this customer",
       dead: `the message is dead there${tried}${why}`,
@@ -30,7 +30,7 @@ export function parkedPage(service, eventId) {
   return `/parked?service=${encodeURIComponent(service)}&message=${encodeURIComponent(eventId)}`;
 }
 
-/** `loyalty has not answered customer_created (books the joining points), overdue for 12 s; loyalty is away`. */
+/** `loyalty has not answered customer_created (books the joining points), overdue for 12 s; loyalty is unreachable`. */
 export function sentence(step) {
   const said = held(step.service, step.held);
   const missing = `${step.service} has not answered ${list(step.to)} (${step.what}), overdue for ${age(step.since)}`;

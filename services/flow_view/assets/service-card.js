@@ -18,7 +18,7 @@ export function serviceCard({ name, height }) {
 
 export function showHealth(card, health) {
   const ready = health.answers ? health.ready : null;
-  const word = ready ? "ready" : ready === false ? "not ready" : "away";
+  const word = ready ? "ready" : ready === false ? "not ready" : "unreachable";
   const [, state, depth] = card.children;
   state.className = `health is-${word.replace(" ", "-")}`;
   setText(state, word);

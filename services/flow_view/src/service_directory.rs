@@ -110,7 +110,7 @@ impl ServiceDirectory {
     }
 
     /// Whether `service` did not answer the last time.
-    pub fn is_away(&self, service: &str) -> bool {
+    pub fn is_unreachable(&self, service: &str) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(service).is_some_and(|neighbour| !neighbour.answers)
     }

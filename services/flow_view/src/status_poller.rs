@@ -61,7 +61,7 @@ impl StatusPoller {
     }
 
     async fn ask(&self, service: &str, flow_of: &BTreeMap<Uuid, Uuid>, ids: &[Uuid]) -> Result<(), sqlx::Error> {
-        if self.directory.is_away(service) {
+        if self.directory.is_unreachable(service) {
             return Ok(());
         }
         // One that does not answer shows as away soon, and is asked again later.

@@ -46,7 +46,7 @@ async fn registered(response: Response) -> anyhow::Result<Registered> {
     }
     let event_id = header(response.headers(), "x-event-id")?.parse().context("x-event-id")?;
     let trace_id = header(response.headers(), "x-trace-id")?;
-    let customer: Customer = response.json().await.context("the answer is no customer")?;
+    let customer: Customer = response.json().await.context("the answer is not a customer")?;
     let Customer { id: customer_id, email, status } = customer;
     // The first event of a flow gives the flow its id.
     Ok(Registered { customer_id, event_id, correlation_id: event_id, trace_id, email, status })

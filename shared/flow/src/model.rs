@@ -24,7 +24,7 @@ pub struct ObservedEvent {
 /// What a service says of a message that it should have answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryStatus {
-    /// `handled`, `waiting`, `behind`, `dead`, `discarded`; `unknown` if it never had it, `away` if it does not answer.
+    /// `handled`, `waiting`, `behind`, `dead`, `discarded`; `unknown` if it never had it, `unreachable` if it does not answer.
     pub state: String,
     /// The class of the failure, if there was one.
     pub reason: Option<String>,
@@ -36,9 +36,9 @@ pub struct DeliveryStatus {
 
 impl DeliveryStatus {
     /// The service does not answer, whatever it `said` before.
-    pub fn away(said: Option<&Self>, since: Timestamp) -> Self {
+    pub fn unreachable(said: Option<&Self>, since: Timestamp) -> Self {
         let asked_at = said.map_or(since, |said| said.asked_at);
-        Self { state: "away".into(), reason: None, attempts: None, asked_at }
+        Self { state: "unreachable".into(), reason: None, attempts: None, asked_at }
     }
 }
 
@@ -190,11 +190,11 @@ pub struct Step {
 
 impl Node {
     /// What a service said before it went away is not what it would say now.
-    pub fn say_who_is_away(&mut self, is_away: &impl Fn(&str) -> bool) {
-        let late = |step: &&mut Step| step.state == StepState::Overdue && is_away(&step.service);
+    pub fn mark_unreachable(&mut self, is_unreachable: &impl Fn(&str) -> bool) {
+        let late = |step: &&mut Step| step.state == StepState::Overdue && is_unreachable(&step.service);
         for step in self.steps.iter_mut().filter(late) {
-            step.held = Some(DeliveryStatus::away(step.held.as_ref(), step.due_at.unwrap_or_default()));
+            step.held = Some(DeliveryStatus::unreachable(step.held.as_ref(), step.due_at.unwrap_or_default()));
         }
-        self.effects.iter_mut().for_each(|effect| effect.say_who_is_away(is_away));
+        self.effects.iter_mut().for_each(|effect| effect.mark_unreachable(is_unreachable));
     }
 }

@@ -39,7 +39,7 @@ fn said(held: &DeliveryStatus) -> String {
         _ => String::new(),
     };
     match held.state.as_str() {
-        "away" => "it does not answer".into(),
+        "unreachable" => "it does not answer".into(),
         "unknown" => "it has not had the message".into(),
         "handled" => "it has handled the message, and its answer is not here".into(),
         "discarded" => "there an operator has discarded the message".into(),

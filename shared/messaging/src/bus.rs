@@ -39,8 +39,8 @@ impl Topology {
 #[derive(Clone, Debug, Error)]
 pub enum BusError {
     /// No connection, or it was lost. What was under way may or may not have happened.
-    #[error("the broker is away: {0}")]
-    Away(String),
+    #[error("the broker is unreachable: {0}")]
+    Unreachable(String),
     /// The broker closed the channel over what it was given.
     #[error("the broker refused: {0}")]
     Refused(String),

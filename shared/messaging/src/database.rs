@@ -22,7 +22,7 @@ static MESSAGING: Migrator = sqlx::migrate!("../../migrations/messaging");
 const SESSION: [(&str, &str); 3] =
     [("statement_timeout", "3s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "60s")];
 
-/// How long a connection may take; a server that is away must not hold up a shutdown.
+/// How long a connection may take; a server that is unreachable must not hold up a shutdown.
 const ACQUIRE: Duration = Duration::from_secs(3);
 
 /// One service's schema. Cheap to clone.
@@ -41,10 +41,11 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares connections to the schema of `service`; connects only when one is needed, so a database that is away
+    /// Prepares connections to the schema of `service`; connects only when one is needed, so a database that is unreachable
     /// does not matter here. Fails if the URL is none.
     pub fn new(url: &SecretString, service: &'static str, connections: u32, clock: Clock) -> anyhow::Result<Self> {
-        let options: PgConnectOptions = url.expose_secret().parse().ok().context("DATABASE_URL is no Postgres URL")?;
+        let options: PgConnectOptions =
+            url.expose_secret().parse().ok().context("DATABASE_URL is not a valid Postgres URL")?;
         let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
         let pool =
             PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_lazy_with(options);

@@ -34,9 +34,9 @@ pub struct FieldError {
 /// Why a batch, or a message alone, was rolled back.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// The database is away: hold the message and wait.
-    #[error("the database is away")]
-    DatabaseAway(#[source] sqlx::Error),
+    /// The database is unreachable: hold the message and wait.
+    #[error("the database is unreachable")]
+    DatabaseUnreachable(#[source] sqlx::Error),
     /// A deadlock, a serialisation failure: the same again at once may work.
     #[error("collided with another transaction")]
     Collision(#[source] sqlx::Error),
@@ -67,7 +67,7 @@ impl Failure {
     /// The class, safe to log: the texts may carry personal data (Postgres' DETAIL, SMTP replies).
     pub fn class(&self) -> &'static str {
         match self {
-            Self::DatabaseAway(_) => "database_away",
+            Self::DatabaseUnreachable(_) => "database_unreachable",
             Self::Collision(_) => "collision",
             Self::TimedOut(_) => "timed_out",
             Self::Panicked => "panicked",
@@ -93,14 +93,14 @@ impl Failure {
 
     /// One immediate second attempt is worth it.
     pub fn is_worth_a_second_attempt(&self) -> bool {
-        matches!(self, Self::DatabaseAway(_) | Self::Collision(_))
+        matches!(self, Self::DatabaseUnreachable(_) | Self::Collision(_))
     }
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         match kind(&error) {
-            Kind::Away => Self::DatabaseAway(error),
+            Kind::Unreachable => Self::DatabaseUnreachable(error),
             Kind::Collision => Self::Collision(error),
             Kind::Other => Self::Handler(HandlerError::Database(error)),
         }
@@ -117,7 +117,7 @@ impl From<HandlerError> for Failure {
 }
 
 enum Kind {
-    Away,
+    Unreachable,
     Collision,
     Other,
 }
@@ -129,7 +129,7 @@ fn kind(error: &sqlx::Error) -> Kind {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Kind::Away,
+        | sqlx::Error::WorkerCrashed => Kind::Unreachable,
         sqlx::Error::Database(error) => database_kind(error.as_ref()),
         _ => Kind::Other,
     }
@@ -140,13 +140,13 @@ fn database_kind(error: &dyn DatabaseError) -> Kind {
     match error.code().as_deref() {
         Some("40001" | "40P01" | "55P03") => Kind::Collision,
         // Connection exceptions, too many connections, no disk, shutdown, crash, start-up, read-only stand-by.
-        Some(code) if code.starts_with("08") => Kind::Away,
-        Some("53300" | "53100" | "57P01" | "57P02" | "57P03" | "25006") => Kind::Away,
+        Some(code) if code.starts_with("08") => Kind::Unreachable,
+        Some("53300" | "53100" | "57P01" | "57P02" | "57P03" | "25006") => Kind::Unreachable,
         _ => Kind::Other,
     }
 }
 
-/// Whether the database is away, for callers outside the router.
-pub fn is_away(error: &sqlx::Error) -> bool {
-    matches!(kind(error), Kind::Away)
+/// Whether the database is unreachable, for callers outside the router.
+pub fn is_unreachable(error: &sqlx::Error) -> bool {
+    matches!(kind(error), Kind::Unreachable)
 }

@@ -51,7 +51,7 @@ impl Inbox {
         let mut new = self.claim(&mut tx, &batch.messages).await?;
         hit(Failpoint::Inserted).await;
         // In a later statement than the INSERT, which may have waited for another replica that parked a message just now.
-        let held = parked::blocked_keys(tx.sql(), &batch.messages).await?;
+        let held = parked::blocked_subjects(tx.sql(), &batch.messages).await?;
         let mut outcomes = Vec::with_capacity(batch.messages.len());
         for message in &batch.messages {
             let outcome = if new.remove(&message.id) {
@@ -110,9 +110,9 @@ impl Inbox {
         if !blocked.is_empty() {
             query!("UPDATE inbox SET done_at = NULL WHERE event_id = ANY($1)", &blocked).execute(tx.sql()).await?;
         }
-        let suspects: Vec<_> = ids_where(batch, |(message, _)| message.redelivered, outcomes);
-        if !suspects.is_empty() {
-            poison::clear(tx.sql(), &suspects).await?;
+        let redelivered: Vec<_> = ids_where(batch, |(message, _)| message.redelivered, outcomes);
+        if !redelivered.is_empty() {
+            poison::clear(tx.sql(), &redelivered).await?;
         }
         if let Some(cursor) = &batch.cursor {
             history::advance(tx.sql(), cursor).await?;

@@ -51,7 +51,7 @@ impl Metrics {
             sampled: registry.gauge(
                 "sample_last_success_timestamp_seconds",
                 "When all gauges that only the database knows were last read, in seconds since the epoch; every 5 s \
-                 unless the database is away",
+                 unless the database is unreachable",
             ),
             types,
             registry,

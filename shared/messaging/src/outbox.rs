@@ -68,13 +68,13 @@ fn lock_keys(service: &str, events: &[PendingEvent]) -> Vec<i64> {
 
 async fn insert_rows(transaction: &mut PgConnection, events: &[PendingEvent]) -> Result<(), sqlx::Error> {
     query!(
-        "INSERT INTO outbox (event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent,
+        "INSERT INTO outbox (event_id, event_type, version, subject, correlation_id, causation_id, recorded_at, traceparent,
                              tracestate, data)
-         SELECT event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent, tracestate,
+         SELECT event_id, event_type, version, subject, correlation_id, causation_id, recorded_at, traceparent, tracestate,
                 data::json
          FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[],
                      $8::text[], $9::text[], $10::text[]) WITH ORDINALITY
-              AS rows (event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent,
+              AS rows (event_id, event_type, version, subject, correlation_id, causation_id, recorded_at, traceparent,
                        tracestate, data, position)
          ORDER BY position",
         &column(events, |event| event.meta.id),

@@ -2,7 +2,7 @@
 //!
 //! `waiting` is the first of its subject and has a next attempt; `behind` waits for an earlier one of its subject and
 //! spends no attempts; `dead` needs a person, and blocks its subject in this service until it is retried, edited or
-//! discarded. An undecodable message has no key and blocks nobody.
+//! discarded. An undecodable message has no subject and blocks nobody.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -38,13 +38,13 @@ pub(crate) fn delay(tries: i32) -> Duration {
 }
 
 /// The subjects among `messages` for which something waits or is dead.
-pub(crate) async fn blocked_keys(
+pub(crate) async fn blocked_subjects(
     sql: &mut PgConnection,
     messages: &[ReceivedMessage],
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     let keys: Vec<_> = messages.iter().filter_map(|message| Some(message.decoded().ok()?.subject)).collect();
     let held = query_scalar!(
-        r#"SELECT DISTINCT key AS "key!" FROM parked WHERE key = ANY($1) AND state IN ('waiting', 'behind', 'dead')"#,
+        r#"SELECT DISTINCT subject AS "subject!" FROM parked WHERE subject = ANY($1) AND state IN ('waiting', 'behind', 'dead')"#,
         &keys,
     )
     .fetch_all(sql)
@@ -59,7 +59,7 @@ pub(crate) async fn park_behind(
     envelope: &Envelope,
 ) -> Result<(), sqlx::Error> {
     let row = Row {
-        key: Some(envelope.subject),
+        subject: Some(envelope.subject),
         state: State::Behind,
         reason: "behind_an_earlier_one",
         error: String::new(),
@@ -70,7 +70,7 @@ pub(crate) async fn park_behind(
 }
 
 struct Row {
-    key: Option<Uuid>,
+    subject: Option<Uuid>,
     state: State,
     reason: &'static str,
     error: String,
@@ -81,12 +81,12 @@ struct Row {
 async fn insert(tx: &mut UnitOfWork, message: &ReceivedMessage, row: Row) -> Result<(), sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
     query!(
-        "INSERT INTO parked (event_id, event_type, key, state, body, muted, reason, error, attempts, tries, parked_at,
+        "INSERT INTO parked (event_id, event_type, subject, state, body, muted, reason, error, attempts, tries, parked_at,
                              tried_since, next_attempt_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $10, $11)",
         message.id,
         message.exchange,
-        row.key,
+        row.subject,
         Text(row.state) as _,
         &message.body[..],
         message.muted,
@@ -109,11 +109,11 @@ pub async fn park(database: &Database, message: &ReceivedMessage, failure: &Fail
         poison::clear(tx.sql(), &[message.id]).await?;
         return tx.commit().await;
     }
-    // No key if the envelope is unreadable. An envelope that is fine with data that is not still names its subject.
-    let key = message.decoded().ok().map(|envelope| envelope.subject);
+    // No subject if the envelope is unreadable. An envelope that is fine with data that is not still names its subject.
+    let subject = message.decoded().ok().map(|envelope| envelope.subject);
     let dead = failure.is_permanent();
     let row = Row {
-        key,
+        subject,
         state: if dead { State::Dead } else { State::Waiting },
         reason: failure.class(),
         error: describe(failure),

@@ -15,9 +15,9 @@ pub const GIVE_UP_AT: i32 = 3;
 pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Error> {
     let mut transaction = database.begin().await?;
     let begun = query_scalar!(
-        "INSERT INTO suspects (event_id, begun)
+        "INSERT INTO poison (event_id, begun)
          SELECT $1, 1 WHERE NOT EXISTS (SELECT FROM inbox WHERE event_id = $1)
-         ON CONFLICT (event_id) DO UPDATE SET begun = suspects.begun + 1
+         ON CONFLICT (event_id) DO UPDATE SET begun = poison.begun + 1
          RETURNING begun",
         event_id,
     )
@@ -27,8 +27,8 @@ pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Err
     Ok(begun.unwrap_or(0))
 }
 
-/// They were handled, or parked: no suspects any more.
+/// They were handled, or parked: no poison.
 pub(crate) async fn clear(sql: &mut PgConnection, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
-    query!("DELETE FROM suspects WHERE event_id = ANY($1)", event_ids).execute(sql).await?;
+    query!("DELETE FROM poison WHERE event_id = ANY($1)", event_ids).execute(sql).await?;
     Ok(())
 }

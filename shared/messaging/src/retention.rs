@@ -84,7 +84,7 @@ impl Purge {
         while !shutdown.is_cancelled() {
             let round = async {
                 if let Err(error) = self.round().await
-                    && !failure::is_away(&error)
+                    && !failure::is_unreachable(&error)
                 {
                     warn!("the database refuses the statements of the purge");
                 }

@@ -92,7 +92,7 @@ impl From<QueryRejection> for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         match failure::Failure::from(error) {
-            failure::Failure::DatabaseAway(_) | failure::Failure::Collision(_) => {
+            failure::Failure::DatabaseUnreachable(_) | failure::Failure::Collision(_) => {
                 Self::unavailable("the database does not answer just now: try again")
             }
             other => Self::internal(other.class()),

@@ -123,7 +123,7 @@ async fn cancel_on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
 }
 
-/// Runs `service` until `shutdown`. No server that is away ends it; a port that is taken does, and so does a task that
+/// Runs `service` until `shutdown`. No server that is unreachable ends it; a port that is taken does, and so does a task that
 /// ends by itself.
 pub async fn run(
     service: Service,
@@ -266,10 +266,11 @@ struct Tables {
 }
 
 impl Tables {
-    /// Brings the schema up to date, however long the database is away. Then stays until `shutdown`.
+    /// Brings the schema up to date, however long the database is unreachable. Then stays until `shutdown`.
     async fn create(self, shutdown: CancellationToken) {
         while let Err(error) = self.database.migrate(self.migrations).await {
-            if self.health.set("tables", Condition::Down("the migrations failed or the database is away".into())) {
+            if self.health.set("tables", Condition::Down("the migrations failed or the database is unreachable".into()))
+            {
                 warn!(reason = format!("{error:#}"), "can't bring the tables up to date: trying again until it works");
             }
             let rest = Duration::from_millis(fastrand::u64(300..700));

@@ -88,11 +88,11 @@ fn bindings(declared: &Declared, found: &Found) -> Vec<String> {
     let missing = declared.bindings.iter().filter(is_there).filter(|binding| !is_bound(binding));
     let missing = missing.map(|(exchange, queue)| {
         // Services look after what they consume; their history they bind when they connect.
-        let mend = match &declared.queues[queue] {
+        let fix = match &declared.queues[queue] {
             Queue { kind: "stream", owner, .. } => format!("restart {owner}, which then binds it"),
             Queue { owner, .. } => format!("{owner} binds it again within a minute"),
         };
-        format!("missing binding of queue {queue} to exchange {exchange}: {mend}")
+        format!("missing binding of queue {queue} to exchange {exchange}: {fix}")
     });
     missing.chain(found.bindings.iter().filter_map(|binding| extra_binding(declared, binding))).collect()
 }

@@ -28,7 +28,7 @@ pub struct Management<'a> {
 impl<'a> Management<'a> {
     pub fn new(client: &'a Client, url: &SecretString, vhost: &'a str) -> anyhow::Result<Self> {
         // The parser's message could quote the password.
-        let url = Url::parse(url.expose_secret()).map_err(|_| anyhow!("MANAGEMENT_URL is no URL"))?;
+        let url = Url::parse(url.expose_secret()).map_err(|_| anyhow!("MANAGEMENT_URL is not a valid URL"))?;
         Ok(Self { client, url, vhost })
     }
 
@@ -90,7 +90,7 @@ impl<'a> Management<'a> {
     async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> anyhow::Result<T> {
         let mut url = self.url.clone();
         url.path_segments_mut()
-            .map_err(|()| anyhow!("MANAGEMENT_URL is no URL of HTTP"))?
+            .map_err(|()| anyhow!("MANAGEMENT_URL is not a valid HTTP URL"))?
             .pop_if_empty()
             .push("api")
             .extend(segments);

@@ -84,7 +84,7 @@ async fn restore(context: &mut DrillContext<'_>, services: &[&'static str]) -> a
     Ok(())
 }
 
-/// First exactly the victims are incomplete, and everybody else is done. Then the operator mends loyalty, has what is parked
+/// First exactly the victims are incomplete, and everybody else is done. Then the operator fixes loyalty, has what is parked
 /// tried again, and gives up what nobody can read: nobody is incomplete any more.
 pub async fn poison(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     const SHARE: f64 = 0.05;
@@ -109,7 +109,7 @@ pub async fn poison(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
         "before the operator came {finished} flows were finished, exactly the {victims} victims were not, {dead} messages dead"
     ));
 
-    context.say("the operator mends it");
+    context.say("the operator fixes it");
     restore(context, &["loyalty"]).await?;
     context.lifted();
     retry_all(&operations, Service::named("loyalty")?, &Filter::default()).await?;

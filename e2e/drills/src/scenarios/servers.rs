@@ -1,4 +1,4 @@
-//! The broker, the database or the mail server is away.
+//! The broker, the database or the mail server is unreachable.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub async fn restart_broker(context: &mut DrillContext<'_>) -> anyhow::Result<()
 pub async fn take_broker_away(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     context.put_on_load();
     context.until_percent(10).await?;
-    context.say("the broker is away");
+    context.say("the broker is unreachable");
     context.fleet.faults.stop("rabbitmq").await?;
     sleep(A_MINUTE).await;
     context.fleet.faults.start("rabbitmq").await?;

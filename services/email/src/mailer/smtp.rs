@@ -65,7 +65,7 @@ impl Smtp {
     /// The server at `url`; connects when there is a mail. Fails if the URL is none.
     pub fn new(url: &SecretString) -> anyhow::Result<Self> {
         // Not the parser's own error: it may quote the password.
-        let url: Url = url.expose_secret().parse().ok().context("SMTP_URL is no URL")?;
+        let url: Url = url.expose_secret().parse().ok().context("SMTP_URL is not a valid URL")?;
         let host = url.host_str().context("SMTP_URL has no host")?.to_owned();
         let tls_required = url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
         let (tls, default_port) = match url.scheme() {

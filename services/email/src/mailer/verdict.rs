@@ -11,7 +11,7 @@ pub enum DeliveryResult {
     Refused(String),
     /// Not now: a 4xx, or no connection.
     Later(String),
-    /// A 5xx that is no verdict on the address: a wrong password, a policy, a greeting. Ours to mend; meanwhile the mail
+    /// A 5xx that is no verdict on the address: a wrong password, a policy, a greeting. Ours to fix; meanwhile the mail
     /// is kept. A wrong password must not deactivate every customer.
     Misconfigured(String),
 }

@@ -48,7 +48,7 @@ pub struct Listing {
 /// As it was kept, but for services that do not answer just now.
 pub(super) fn changed(listed: Listed, directory: &ServiceDirectory) -> Changed {
     let mut flow = listed.flow.0;
-    say_who_is_away(&mut flow, directory);
+    mark_unreachable(&mut flow, directory);
     Changed { flow, change: listed.change }
 }
 
@@ -127,16 +127,19 @@ pub async fn show(State(view): State<AppState>, Path(id): Path<String>) -> Resul
     let mut flows: Vec<_> = details.collect();
     flows.sort_by_key(|detail| std::cmp::Reverse(detail.flow.began_at));
     for detail in &mut flows {
-        say_who_is_away(&mut detail.flow, &view.directory);
-        detail.tree.iter_mut().for_each(|node| node.say_who_is_away(&|service| view.directory.is_away(service)));
+        mark_unreachable(&mut detail.flow, &view.directory);
+        detail
+            .tree
+            .iter_mut()
+            .for_each(|node| node.mark_unreachable(&|service| view.directory.is_unreachable(service)));
     }
     if flows.is_empty() { Err(unknown()) } else { Ok(Json(Found { flows })) }
 }
 
 /// What a service said before it went away is not what it would say now.
-fn say_who_is_away(flow: &mut Flow, directory: &ServiceDirectory) {
-    for overdue in flow.overdue.iter_mut().filter(|overdue| directory.is_away(&overdue.service)) {
-        overdue.held = Some(DeliveryStatus::away(overdue.held.as_ref(), overdue.since));
+fn mark_unreachable(flow: &mut Flow, directory: &ServiceDirectory) {
+    for overdue in flow.overdue.iter_mut().filter(|overdue| directory.is_unreachable(&overdue.service)) {
+        overdue.held = Some(DeliveryStatus::unreachable(overdue.held.as_ref(), overdue.since));
     }
 }
 

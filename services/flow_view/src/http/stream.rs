@@ -1,6 +1,6 @@
 //! `GET /flows/stream`: every flow that changes, as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! An event's id is the number of the change, so a browser that was away goes on where it was. It gets each flow's latest
+//! An event's id is the number of the change, so a browser that was unreachable goes on where it was. It gets each flow's latest
 //! state, once, not all states in between.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};

@@ -105,9 +105,9 @@ async fn a_service_that_does_not_answer_is_away_whatever_it_said_before() {
     stage.pass(11).await;
     stage.directory.look().await;
     let held = &stage.flow(&created).await["overdue"][0]["held"];
-    assert_eq!(held["state"], "away");
+    assert_eq!(held["state"], "unreachable");
     let (_, found) = stage.get(&format!("/flows/{}", created.flow)).await;
     let steps = found["flows"][0]["tree"][0]["steps"].as_array().unwrap();
     let loyalty = steps.iter().find(|step| step["service"] == "loyalty").unwrap();
-    assert_eq!(loyalty["held"]["state"], "away");
+    assert_eq!(loyalty["held"]["state"], "unreachable");
 }

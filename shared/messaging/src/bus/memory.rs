@@ -37,7 +37,7 @@ impl MemoryBus {
         Self::default()
     }
 
-    /// For tests: while it is away nothing connects, and what was unsettled comes again afterwards.
+    /// For tests: while it is unreachable nothing connects, and what was unsettled comes again afterwards.
     pub fn set_away(&self, away: bool) {
         let mut state = lock(&self.state);
         state.away = away;
@@ -55,7 +55,7 @@ impl MemoryBus {
 
     fn open(&self) -> Result<MutexGuard<'_, State>, BusError> {
         let state = lock(&self.state);
-        if state.away { Err(BusError::Away("the bus is away".into())) } else { Ok(state) }
+        if state.away { Err(BusError::Unreachable("the bus is unreachable".into())) } else { Ok(state) }
     }
 }
 

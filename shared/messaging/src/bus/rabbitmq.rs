@@ -29,7 +29,7 @@ impl RabbitMq {
     pub fn new(url: SecretString, history_days: u32) -> anyhow::Result<Self> {
         let parsed: Result<lapin::uri::AMQPUri, String> = url.expose_secret().parse();
         // The parser's message could quote the password.
-        parsed.map_err(|_| anyhow::anyhow!("AMQP_URL is no AMQP URL"))?;
+        parsed.map_err(|_| anyhow::anyhow!("AMQP_URL is not a valid AMQP URL"))?;
         Ok(Self { url, history_days })
     }
 

@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// of the time.
 const SHARE: u32 = 20;
 
-/// Samples one service. Each statement has the time limit of the service's connections; where the database is away, the
+/// Samples one service. Each statement has the time limit of the service's connections; where the database is unreachable, the
 /// last values stay, and `sample_last_success_timestamp_seconds` says how old they are.
 #[derive(Debug)]
 pub struct Collector {

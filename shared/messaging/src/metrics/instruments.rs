@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// Bounds of histograms of batches: powers of two up to the largest batch.
 const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-/// Bounds of histograms of flows, in seconds: from what nobody notices to what somebody mended on the next day.
+/// Bounds of histograms of flows, in seconds: from what nobody notices to what somebody fixed on the next day.
 const FLOWS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86_400.0];
 
 /// The event types that a service publishes or reacts to: whatever comes in, labels have few values.

@@ -37,10 +37,10 @@ pub enum FaultsError {
     #[error("{0:?} is none of fail=SHARE, delay=TIME, always=SHARE")]
     Unknown(String),
     /// Not between 0 and 1.
-    #[error("{0:?} is no share: a number from 0 to 1, as 0.2")]
+    #[error("{0:?} is not a share: a number from 0 to 1, as 0.2")]
     NoShare(String),
     /// No number of milliseconds or seconds.
-    #[error("{0:?} is no time: a whole number with its unit, as 50ms or 2s")]
+    #[error("{0:?} is not a time: a whole number with its unit, as 50ms or 2s")]
     NoTime(String),
 }
 

@@ -1,6 +1,6 @@
 //! The relay: claims committed events, publishes them, marks what the broker confirmed.
 //!
-//! A row is eligible only while no earlier row of its key is unpublished, so several relays keep the order per subject,
+//! A row is eligible only while no earlier row of its subject is unpublished, so several relays keep the order per subject,
 //! a row that commits late is never skipped, and a refusal in mid-batch can't let a later event of that subject pass.
 
 use std::{
@@ -184,7 +184,7 @@ impl Relay {
 
     fn report(&self, error: &RelayError) -> Duration {
         let reason = match error {
-            RelayError::Database(error) if failure::is_away(error) => "the database is away".to_owned(),
+            RelayError::Database(error) if failure::is_unreachable(error) => "the database is unreachable".to_owned(),
             RelayError::Database(_) => "the database refuses the outbox's statements".to_owned(),
             other => other.to_string(),
         };
@@ -195,20 +195,20 @@ impl Relay {
     }
 }
 
-/// The rows that may be sent now, at most one of each key, in the order of the outbox.
+/// The rows that may be sent now, at most one of each subject, in the order of the outbox.
 ///
-/// The subquery asks for the first unpublished row of the key: one look into `outbox_unpublished_by_key` for each row,
+/// The subquery asks for the first unpublished row of the subject: one look into `outbox_unpublished_by_subject` for each row,
 /// however large the outbox. (As NOT EXISTS it may become an anti-join over the whole backlog.)
 async fn claim(sql: &mut PgConnection, now: jiff::Timestamp, limit: usize) -> Result<Vec<Row>, sqlx::Error> {
     query_as!(
         Row,
-        r#"SELECT seq, event_id, event_type, version, key, correlation_id, causation_id, recorded_at, traceparent,
+        r#"SELECT seq, event_id, event_type, version, subject, correlation_id, causation_id, recorded_at, traceparent,
                   tracestate, data AS "data: Json<Box<RawValue>>"
            FROM outbox AS claimed
            WHERE published_at IS NULL
              AND (next_attempt_at IS NULL OR next_attempt_at <= $1)
              AND seq = (SELECT min(first.seq) FROM outbox AS first
-                        WHERE first.key = claimed.key AND first.published_at IS NULL)
+                        WHERE first.subject = claimed.subject AND first.published_at IS NULL)
            ORDER BY seq
            LIMIT $2
            FOR UPDATE SKIP LOCKED"#,

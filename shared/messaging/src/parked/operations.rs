@@ -119,7 +119,7 @@ impl ParkedOperations {
         let subject = self.check(&before, &body).map_err(Refusal::NotThisEvent)?;
         let old = record::find(tx.sql(), event_id).await?.ok_or(Refusal::Unknown)?;
         query!(
-            "UPDATE parked SET original = coalesce(original, body), body = $2, key = $3 WHERE event_id = $1",
+            "UPDATE parked SET original = coalesce(original, body), body = $2, subject = $3 WHERE event_id = $1",
             event_id,
             body,
             subject,
@@ -223,7 +223,7 @@ async fn first_of(tx: &mut UnitOfWork, summary: &Summary) -> Result<Option<Uuid>
         return Ok(None);
     }
     query_scalar!(
-        "SELECT event_id FROM parked WHERE key = $1 AND seq < $2 AND state IN ('waiting', 'behind', 'dead')
+        "SELECT event_id FROM parked WHERE subject = $1 AND seq < $2 AND state IN ('waiting', 'behind', 'dead')
          ORDER BY seq LIMIT 1",
         summary.subject,
         summary.seq,

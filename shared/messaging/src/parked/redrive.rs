@@ -43,7 +43,7 @@ impl Redriver {
             let rest = match self.redrive_one().await {
                 Ok(true) => continue,
                 Ok(false) => self.until_next().await.unwrap_or(SLOW_POLL),
-                Err(error) if failure::is_away(&error) => SLOW_POLL,
+                Err(error) if failure::is_unreachable(&error) => SLOW_POLL,
                 Err(_) => {
                     warn!("the database refuses the statements of parked messages");
                     SLOW_POLL
@@ -68,7 +68,7 @@ impl Redriver {
         let result = async { self.stack.ready().await?.call(batch).await }.await;
         match result {
             Ok(_) => {}
-            Err(Failure::DatabaseAway(error)) => return Err(error),
+            Err(Failure::DatabaseUnreachable(error)) => return Err(error),
             Err(failure) => {
                 hit(Failpoint::Failed).await;
                 self.record(&message, &failure, row.charged).await?;
@@ -85,8 +85,8 @@ impl Redriver {
         let due = query!(
             "SELECT seq, tries FROM parked AS due
              WHERE (state = 'behind' OR state = 'waiting' AND next_attempt_at <= $1)
-               AND (key IS NULL OR seq = (SELECT min(first.seq) FROM parked AS first
-                    WHERE first.key = due.key AND first.state IN ('waiting', 'behind', 'dead')))
+               AND (subject IS NULL OR seq = (SELECT min(first.seq) FROM parked AS first
+                    WHERE first.subject = due.subject AND first.state IN ('waiting', 'behind', 'dead')))
              ORDER BY next_attempt_at NULLS FIRST, seq
              LIMIT 1
              FOR UPDATE SKIP LOCKED",

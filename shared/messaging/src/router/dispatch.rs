@@ -17,7 +17,7 @@ use crate::{
     middleware, parked, poison,
 };
 
-/// How long deliveries are held while the database is away; below the broker's consumer timeout of 30 minutes.
+/// How long deliveries are held while the database is unreachable; below the broker's consumer timeout of 30 minutes.
 const HOLD: Duration = Duration::from_mins(15);
 
 /// Takes charge of messages: each is handled, or parked, when it returns.
@@ -43,7 +43,7 @@ impl Dispatcher {
         self.size
     }
 
-    /// Takes charge of every message of `batch`, in its order. Waits while the database is away.
+    /// Takes charge of every message of `batch`, in its order. Waits while the database is unreachable.
     pub async fn dispatch(&mut self, batch: Batch, shutdown: &CancellationToken) -> Result<(), SessionError> {
         // A redelivered message may have killed the process, an undecodable one will fail for sure.
         if !batch.messages.iter().any(ReceivedMessage::runs_alone) {
@@ -87,7 +87,7 @@ impl Dispatcher {
             match parked::park(&self.database, &message, &failure).await {
                 Ok(()) => return Ok(()),
                 // It went away between the look and the parking: the message is still ours.
-                Err(error) if failure::is_away(&error) => {}
+                Err(error) if failure::is_unreachable(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }

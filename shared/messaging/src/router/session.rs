@@ -278,7 +278,7 @@ impl Session {
         }
     }
 
-    /// Whether all histories are read. A service that has been caught up before does not wait for owners who are away.
+    /// Whether all histories are read. A service that has been caught up before does not wait for owners who are unreachable.
     fn is_read(&self) -> bool {
         let live = self.queue.is_some();
         let done = |reading: &HistoryReader| reading.is_finished() || live && reading.is_waiting_for_owner();

@@ -43,7 +43,7 @@ pub enum SessionError {
     #[error("the channel was closed")]
     ChannelClosed,
     /// Before the broker loses its patience.
-    #[error("the database was away for so long that the messages go back to the broker")]
+    #[error("the database was unreachable for so long that the messages go back to the broker")]
     HeldTooLong,
     /// As asked.
     #[error("shutting down")]

@@ -48,18 +48,18 @@ pub async fn publish<E: Event>(database: &Database, event: &E) -> EventMeta {
     meta
 }
 
-/// Writes down the name; fails as the name says, until it is mended.
+/// Writes down the name; fails as the name says, until it is fixed.
 #[derive(Clone, Default)]
 pub struct WriteDown {
-    mended: Arc<AtomicUsize>,
+    fixed: Arc<AtomicUsize>,
     /// How often handling one called "slow" has begun.
     pub slow: Arc<AtomicUsize>,
 }
 
 impl WriteDown {
     /// From now on nothing fails.
-    pub fn mend(&self) {
-        self.mended.store(1, Ordering::SeqCst);
+    pub fn fix(&self) {
+        self.fixed.store(1, Ordering::SeqCst);
     }
 }
 
@@ -71,7 +71,7 @@ impl Handler<OrderPlaced> for WriteDown {
             .execute(tx.sql())
             .await?;
         tx.publish(&OrderCompleted { order_id: event.order_id, completed_at: tx.now() })?;
-        if self.mended.load(Ordering::SeqCst) > 0 {
+        if self.fixed.load(Ordering::SeqCst) > 0 {
             return Ok(());
         }
         match event.note.as_str() {

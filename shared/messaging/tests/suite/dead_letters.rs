@@ -88,7 +88,7 @@ impl Queue {
 type Parked = (Uuid, String, Option<Uuid>, String, String, String);
 
 async fn parked(database: &Database) -> Vec<Parked> {
-    sqlx::query_as("SELECT event_id, event_type, key, state, reason, error FROM parked ORDER BY seq")
+    sqlx::query_as("SELECT event_id, event_type, subject, state, reason, error FROM parked ORDER BY seq")
         .fetch_all(&database.pool)
         .await
         .unwrap()
@@ -101,9 +101,9 @@ async fn what_the_broker_gave_up_is_dead_with_the_broker_s_reason_and_can_be_ret
     queue.give_up(vec![envelope(id, &placed(ada, "Ada"))]).await;
     let database = stage.reader.database.clone();
     queue.drain(&database, id).await;
-    let dead = |id, event: &str, key| {
+    let dead = |id, event: &str, subject| {
         let error = "the broker gave it up: rejected".to_owned();
-        (id, event.to_owned(), Some(key), "dead".to_owned(), "given_up_by_broker".to_owned(), error)
+        (id, event.to_owned(), Some(subject), "dead".to_owned(), "given_up_by_broker".to_owned(), error)
     };
     assert_eq!(parked(&database).await, [dead(id, "order_placed", ada)]);
     let record = serde_json::to_value(stage.parked_operations().show(id).await.unwrap()).unwrap();

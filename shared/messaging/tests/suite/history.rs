@@ -72,7 +72,7 @@ async fn a_catch_up_that_crashes_half_way_goes_on_where_it_was() {
     assert_eq!(cursor(&reader).await, (150, false));
     assert_eq!(effects(&reader).await.len(), 150);
 
-    handler.mend();
+    handler.fix();
     let actor = start_reader(&reader, &bus, &handler, settings).await;
     actor.until_live().await;
     assert_eq!(effects(&reader).await, names);

@@ -64,7 +64,7 @@ async fn what_was_rolled_back_is_counted_when_it_succeeds() {
     assert_eq!(before.sum("inbox_handled_total", &[]), Some(0.0));
     assert_eq!(before.sum("flow_duration_seconds_count", &[]), None, "the handler had published");
     assert_eq!(before.sum("inbox_batch_messages_count", &[]), Some(0.0));
-    stage.handler.mend();
+    stage.handler.fix();
     stage.advance(SignedDuration::from_secs(1));
     stage.redrive().await;
     assert_eq!(counted(&reader, "inbox_handled_total", &PLACED), Some(1.0));

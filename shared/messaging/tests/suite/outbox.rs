@@ -103,7 +103,7 @@ async fn a_row_that_commits_late_is_still_published() {
     let mut late = database.pool.begin().await.unwrap();
     let (id, ada) = (Uuid::now_v7(), order());
     sqlx::query(
-        "INSERT INTO outbox (event_id, event_type, version, key, correlation_id, recorded_at, data)
+        "INSERT INTO outbox (event_id, event_type, version, subject, correlation_id, recorded_at, data)
          VALUES ($1, 'order_placed', 1, $2, $1, now(), '{}')",
     )
     .bind(id)

@@ -32,7 +32,7 @@ async fn a_subject_s_later_messages_wait_behind_one_that_waits() {
     assert_eq!(stage.effects().await, ["Bob"]);
     assert_eq!(states(&stage.parked().await), ["waiting", "behind", "behind"]);
 
-    stage.handler.mend();
+    stage.handler.fix();
     assert!(!stage.reader.redriver.redrive_one().await.unwrap(), "nothing is due yet");
     stage.reader.database.clock.advance(SignedDuration::from_secs(1));
     while stage.reader.redriver.redrive_one().await.unwrap() {}

@@ -76,7 +76,7 @@ async fn what_can_not_be_published_does_not_keep_the_purge_from_what_comes_after
     let (database, broker) = (database("orders").await, Broker::default());
     // More than the purge looks through in one batch.
     sqlx::query(
-        "INSERT INTO outbox (event_id, event_type, version, key, correlation_id, recorded_at, data, next_attempt_at)
+        "INSERT INTO outbox (event_id, event_type, version, subject, correlation_id, recorded_at, data, next_attempt_at)
          SELECT gen_random_uuid(), 'order_placed', 1, gen_random_uuid(), gen_random_uuid(), $1, '{}', 'infinity'
          FROM generate_series(1, 2500)",
     )

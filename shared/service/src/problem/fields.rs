@@ -61,7 +61,7 @@ impl<S: Send + Sync> FromRequest<S> for FieldParser {
             Ok(_) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the body must be a JSON object")),
             Err(error) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
-                format!("the body is no JSON (line {}, column {})", error.line(), error.column()),
+                format!("the body is not valid JSON (line {}, column {})", error.line(), error.column()),
             )),
         }
     }

@@ -90,7 +90,7 @@ impl Telemetry {
 
     /// Exports the last spans, waiting at most two seconds; blocks.
     pub fn shutdown(self) {
-        // Failing here means that the backend is away, which was said already.
+        // Failing here means that the backend is unreachable, which was said already.
         let _ = self.provider.shutdown_with_timeout(Duration::from_secs(2));
     }
 }

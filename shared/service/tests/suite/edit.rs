@@ -135,7 +135,7 @@ async fn what_waits_behind_another_can_be_corrected_before_its_turn() {
     let mut event = dead.desk.show(second).await["event"].clone();
     event["data"]["note"] = json!("corrected");
     assert_eq!(dead.desk.edit(second, event.to_string()).await.status, StatusCode::OK);
-    dead.stage.handler.mend();
+    dead.stage.handler.fix();
     dead.desk.retry(dead.id).await;
     dead.stage.redrive().await;
     assert_eq!(dead.stage.effects().await, ["permanent", "corrected"]);

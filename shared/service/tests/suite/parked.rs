@@ -167,7 +167,7 @@ async fn a_discarded_message_frees_what_waits_behind_and_is_never_handled() {
     let desk = Desk::of_reader(&ward.stage);
     let answer = desk.discard(ward.dead, " sent by a test ").await;
     assert_eq!((answer.status, &answer.body["state"]), (StatusCode::OK, &json!("discarded")));
-    ward.stage.handler.mend();
+    ward.stage.handler.fix();
     ward.stage.redrive().await;
     assert_eq!(ward.stage.effects().await, ["second", "completed"]);
     ward.stage.deliver_again().await;
@@ -194,7 +194,7 @@ async fn nothing_can_be_done_about_what_is_resolved() {
     let mut ward = Ward::new().await;
     let desk = Desk::of_reader(&ward.stage);
     let event = desk.show(ward.dead).await["event"].to_string();
-    ward.stage.handler.mend();
+    ward.stage.handler.fix();
     assert_eq!(desk.discard(ward.waiting, "not needed").await.status, StatusCode::OK);
     assert_eq!(desk.retry(ward.dead).await.status, StatusCode::ACCEPTED);
     ward.stage.redrive().await;

@@ -227,7 +227,7 @@ async fn what_a_replay_can_not_handle_is_parked_and_stays_as_muted_as_the_replay
         let parked = desk.get("/admin/parked").await.body;
         assert_eq!([&parked["items"][0]["muted"], &parked["items"][1]["muted"]], [mute, mute]);
 
-        archive.handler.mend();
+        archive.handler.fix();
         desk.post("/admin/parked/retry", &json!(null)).await;
         let mut redriver = archive.redriver();
         while redriver.redrive_one().await.unwrap() {}

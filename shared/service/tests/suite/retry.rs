@@ -17,7 +17,7 @@ async fn a_retried_message_is_handled_once_and_what_waits_behind_it_follows_in_o
         stage.create(ada, name).await;
     }
     stage.settle().await;
-    stage.handler.mend();
+    stage.handler.fix();
     stage.redrive().await;
     assert!(stage.effects().await.is_empty(), "a dead message needs a person");
 
@@ -37,7 +37,7 @@ async fn a_message_that_is_tried_again_later_can_be_tried_now() {
     let mut stage = Stage::new().await;
     let waiting = stage.create(order(), "transient").await.id;
     stage.settle().await;
-    stage.handler.mend();
+    stage.handler.fix();
     stage.redrive().await;
     assert!(stage.effects().await.is_empty(), "not due yet");
     assert_eq!(Desk::of_reader(&stage).retry(waiting).await.status, StatusCode::ACCEPTED);
@@ -56,7 +56,7 @@ async fn what_waits_behind_another_is_not_retried_and_names_it() {
     let refusal = desk.retry(behind).await;
     assert!(refusal.is_problem(StatusCode::CONFLICT), "{refusal:?}");
     assert!(refusal.body["detail"].as_str().unwrap().contains(&dead.to_string()), "{refusal:?}");
-    stage.handler.mend();
+    stage.handler.fix();
     stage.redrive().await;
     assert!(stage.effects().await.is_empty());
 }
@@ -100,7 +100,7 @@ async fn all_that_the_filters_select_are_retried_at_once() {
     }
     stage.create(ada, "second").await;
     stage.settle().await;
-    stage.handler.mend();
+    stage.handler.fix();
 
     let none = json!({ "retried": 0 });
     for query in ["event_type=order_completed", "state=behind", "state=dead&event_type=order_completed"] {

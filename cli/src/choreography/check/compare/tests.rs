@@ -148,14 +148,14 @@ fn queues_are_quorum_queues_and_histories_are_streams() {
 
 #[test]
 fn each_binding_that_is_missing_is_named() {
-    for (exchange, queue, mend) in [
+    for (exchange, queue, fix) in [
         ("customer_created", "loyalty", "loyalty binds it again within a minute"),
         ("customer_created", "customer.history", "restart customer, which then binds it"),
         ("email.dead", "email.dead", "email binds it again within a minute"),
         ("status_points_revoked", "flow_view", "flow_view binds it again within a minute"),
     ] {
         let line = difference(|found| found.bindings.retain(|at| at.source != exchange || at.destination != queue));
-        assert_eq!(line, format!("missing binding of queue {queue} to exchange {exchange}: {mend}"));
+        assert_eq!(line, format!("missing binding of queue {queue} to exchange {exchange}: {fix}"));
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn text(value: &str) -> AMQPValue {
 /// A soft error closes the channel and is about what was asked; all else is about the connection.
 impl From<lapin::Error> for BusError {
     fn from(error: lapin::Error) -> Self {
-        if error.is_amqp_soft_error() { Self::Refused(error.to_string()) } else { Self::Away(error.to_string()) }
+        if error.is_amqp_soft_error() { Self::Refused(error.to_string()) } else { Self::Unreachable(error.to_string()) }
     }
 }
 

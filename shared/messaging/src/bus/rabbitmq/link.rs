@@ -83,7 +83,7 @@ impl Link {
     }
 
     fn uri(&self) -> Result<AMQPUri, BusError> {
-        self.url.expose_secret().parse().map_err(|_| BusError::Away("AMQP_URL is no AMQP URL".into()))
+        self.url.expose_secret().parse().map_err(|_| BusError::Unreachable("AMQP_URL is not a valid AMQP URL".into()))
     }
 }
 

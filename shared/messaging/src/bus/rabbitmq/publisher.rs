@@ -88,7 +88,7 @@ impl RabbitPublisher {
     }
 
     async fn publish_batch(&mut self, batch: Vec<Message>) -> Result<HashSet<Uuid>, BusError> {
-        let Some(channel) = self.channel.clone() else { return Err(BusError::Away("no channel".into())) };
+        let Some(channel) = self.channel.clone() else { return Err(BusError::Unreachable("no channel".into())) };
         let user: ShortString = short(&self.link.user())?;
         let mut tally = Tally::default();
         let deadline = Instant::now() + DEADLINE;

@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub event_id: Uuid,
     pub event_type: String,
     pub version: i16,
-    pub key: Uuid,
+    pub subject: Uuid,
     pub correlation_id: Uuid,
     pub causation_id: Option<Uuid>,
     pub recorded_at: jiff_sqlx::Timestamp,
@@ -36,7 +36,7 @@ impl OutgoingMessage {
         let meta = EventMeta {
             id: row.event_id,
             event_type: row.event_type.clone(),
-            subject: row.key,
+            subject: row.subject,
             correlation_id: row.correlation_id,
             causation_id: row.causation_id,
         };

@@ -111,7 +111,7 @@ impl Record {
 macro_rules! select {
     ($more:literal, [$($condition:literal)+], $($argument:tt)*) => {
         query!(
-            r#"SELECT seq, event_id, event_type, key, state AS "state: Text<State>", reason, attempts, parked_at,
+            r#"SELECT seq, event_id, event_type, subject, state AS "state: Text<State>", reason, attempts, parked_at,
                       next_attempt_at, resolved_at, original IS NOT NULL AS "edited!", muted"#
                 + $more + " FROM parked WHERE " $(+ $condition)+,
             $($argument)*
@@ -125,7 +125,7 @@ macro_rules! summary {
             seq: $row.seq,
             event_id: $row.event_id,
             event_type: $row.event_type,
-            subject: $row.key,
+            subject: $row.subject,
             state: $row.state.0,
             reason: $row.reason,
             attempts: $row.attempts,
@@ -145,7 +145,7 @@ macro_rules! page {
             "",
             [$states
              "($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR event_type = $2) AND \
-              ($3::uuid IS NULL OR key = $3) AND "
+              ($3::uuid IS NULL OR subject = $3) AND "
              $page],
             $filter.state.map(Text) as _, $filter.event_type, $filter.subject, $position, $limit
         )

@@ -161,7 +161,7 @@ impl Broker {
             Some(fault) => format!("  {name} is published: {fault:?}"),
             None => format!("  {name} is published"),
         });
-        let away = || BusError::Away("cut off".into());
+        let away = || BusError::Unreachable("cut off".into());
         match fault {
             None => state.store(message),
             Some(Fault::Doubled) => {

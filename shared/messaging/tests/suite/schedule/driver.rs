@@ -214,7 +214,7 @@ impl<'a> Play<'a> {
     /// Without faults, until nobody has anything left to do.
     async fn come_to_rest(&mut self) -> Result<(), String> {
         self.journal.write("from here on nothing goes wrong");
-        self.script.mend();
+        self.script.fix();
         self.broker.behave();
         for _ in 0..MANY_ROUNDS {
             let mut at_rest = true;

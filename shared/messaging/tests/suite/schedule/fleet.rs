@@ -53,7 +53,7 @@ impl Fleet {
     pub async fn clear(&self) {
         for (_, home) in &self.homes {
             let all =
-                "DELETE FROM effects; DELETE FROM suspects; DELETE FROM parked; DELETE FROM inbox; DELETE FROM outbox";
+                "DELETE FROM effects; DELETE FROM poison; DELETE FROM parked; DELETE FROM inbox; DELETE FROM outbox";
             home.pool.execute(sqlx::raw_sql(all)).await.unwrap();
         }
     }

@@ -34,7 +34,7 @@ pub struct Script {
 struct State {
     tempers: HashMap<Uuid, Vec<Temper>>,
     failed: HashMap<Uuid, u8>,
-    mended: bool,
+    fixed: bool,
     dying: bool,
 }
 
@@ -50,8 +50,8 @@ impl Script {
     }
 
     /// From here on what never worked does, and nothing kills.
-    pub fn mend(&self) {
-        self.state.lock().unwrap().mended = true;
+    pub fn fix(&self) {
+        self.state.lock().unwrap().fixed = true;
     }
 
     /// Whether the process that has just run dies of what it handles.
@@ -73,15 +73,15 @@ impl Script {
     /// What the handling of `id` comes to this time; `None`: the process dies of it.
     fn verdict(&self, id: Uuid) -> Option<Result<(), HandlerError>> {
         let mut state = self.state.lock().unwrap();
-        let (temper, mended) = (state.tempers[&id].first().copied().unwrap_or(Temper::Works), state.mended);
+        let (temper, fixed) = (state.tempers[&id].first().copied().unwrap_or(Temper::Works), state.fixed);
         let failed = state.failed.entry(id).or_default();
         match temper {
             Temper::Fails(times) if *failed < times => {
                 *failed += 1;
                 Some(Err(HandlerError::Transient(anyhow::anyhow!("not now"))))
             }
-            Temper::Never if !mended => Some(Err(HandlerError::Permanent(anyhow::anyhow!("never")))),
-            Temper::Kills if !mended => {
+            Temper::Never if !fixed => Some(Err(HandlerError::Permanent(anyhow::anyhow!("never")))),
+            Temper::Kills if !fixed => {
                 state.dying = true;
                 None
             }

@@ -87,9 +87,9 @@ pub enum Temper {
     Works,
     /// So many times it fails, then it works.
     Fails(u8),
-    /// It fails for good, until somebody mends it.
+    /// It fails for good, until somebody fixes it.
     Never,
-    /// The process dies of it, until somebody mends it.
+    /// The process dies of it, until somebody fixes it.
     Kills,
 }
 
