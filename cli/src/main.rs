@@ -11,6 +11,7 @@ mod choreography;
 mod env_example;
 mod flow_view;
 mod follow;
+mod management;
 mod metrics;
 
 mod parked;
@@ -18,6 +19,7 @@ mod prompt;
 mod register;
 mod replay;
 mod republish;
+mod retire;
 mod run;
 
 mod terminal;
@@ -40,6 +42,7 @@ enum Command {
     Parked(parked::ParkedArgs),
     Replay(replay::ReplayArgs),
     Republish(republish::RepublishArgs),
+    Retire(retire::RetireArgs),
     Top(top::TopArgs),
     /// Print what the services measure: docs/metrics.md.
     Metrics,
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Parked(args) => parked::parked(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Republish(args) => republish::republish(&args).map(|()| ExitCode::SUCCESS),
+        Command::Retire(args) => retire::retire(&args),
         Command::Top(args) => top::top(&args).map(|()| ExitCode::SUCCESS),
         Command::Metrics => metrics::print().map(|()| ExitCode::SUCCESS),
         Command::Choreography(args) => choreography::choreography(&args),

@@ -122,16 +122,31 @@ stop_supervisor() {
 # What a drill that was killed may have left behind.
 forget_drills() { rm -f "$RUN"/*.hold "$RUN"/*.override; }
 
-# Side by side: each may take its ten seconds to finish what it does.
-stop_services() {
-  local service running=()
-  for service in "${SERVICES[@]}"; do
-    ! runs "$service" || running+=("$service")
+# The services that run, by what was launched: one may have left the tree since.
+running_services() {
+  local file name
+  for file in "$RUN"/*.started; do
+    name=$(basename "$file" .started)
+    [[ $name == mail-sink ]] || ! runs "$name" || echo "$name"
   done
+}
+
+# stop_services [NAME...]: these, or all. Side by side: each may take its ten seconds to finish what it does.
+stop_services() {
+  local service running=("$@")
+  (($#)) || mapfile -t running < <(running_services)
   ((${#running[@]})) || return 0
   say "stopping ${running[*]}"
   for service in "${running[@]}"; do ask_to_stop "$service"; done
   see_stopped 12 "${running[@]}"
+}
+
+# Services that have left the tree.
+stop_strangers() {
+  local service
+  for service in $(running_services); do
+    [[ " ${SERVICES[*]} " == *" $service "* ]] || stop_services "$service"
+  done
 }
 
 stop_sink() {

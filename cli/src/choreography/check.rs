@@ -6,17 +6,18 @@ use anyhow::Context;
 use clap::Args;
 use client::{FleetDir, Service, http, output};
 use reqwest::Client;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
+
+use crate::management::{Management, TIME_LIMIT};
 
 mod compare;
 mod declared;
 mod found;
-mod management;
+mod look;
 mod writers;
 
 use declared::Declared;
 use found::{Found, Registered};
-use management::Management;
 
 const DIFFERENCES: u8 = 1;
 /// Not everything could be asked: what agrees and what differs is not known.
@@ -61,18 +62,14 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn ask(args: &CheckArgs) -> anyhow::Result<Found> {
-    let client = http::client()?;
-    let setting = |given: &Option<SecretString>, name| match given {
-        Some(url) if !url.expose_secret().is_empty() => Ok(Some(url.clone())),
-        _ => args.fleet.setting(name).map(|url| url.map(SecretString::from)),
-    };
-    let url = setting(&args.management_url, "MANAGEMENT_URL")?;
-    let url =
-        url.context("no broker to ask: set MANAGEMENT_URL to its HTTP API (http://monitor:PASSWORD@HOST:PORT)")?;
-    let mut found = Management::new(&client, &url, &args.vhost)?.look().await?;
-    if let Some(url) = setting(&args.management_admin_url, "MANAGEMENT_ADMIN_URL")? {
-        found.rights = Some(Management::new(&client, &url, &args.vhost)?.rights().await?);
+    let find = |given: &Option<SecretString>, name| Management::find(given.as_ref(), name, &args.fleet, &args.vhost);
+    let broker = find(&args.management_url, "MANAGEMENT_URL")?
+        .context("no broker to ask: set MANAGEMENT_URL to its HTTP API (http://monitor:PASSWORD@HOST:PORT)")?;
+    let mut found = look::look(&broker).await?;
+    if let Some(broker) = find(&args.management_admin_url, "MANAGEMENT_ADMIN_URL")? {
+        found.rights = Some(look::rights(&broker).await?);
     }
+    let client = http::client()?;
     for &service in Service::all() {
         found.services.push(registered(&client, service, &args.fleet).await.context(service.name())?);
     }
@@ -81,7 +78,7 @@ async fn ask(args: &CheckArgs) -> anyhow::Result<Found> {
 
 async fn registered(client: &Client, service: Service, fleet: &FleetDir) -> anyhow::Result<Registered> {
     let url = format!("{}/topology", service.operations_url(fleet)?);
-    let response = http::send(client.get(url).timeout(management::TIME_LIMIT)).await?;
+    let response = http::send(client.get(url).timeout(TIME_LIMIT)).await?;
     let topology = response.json().await.context("its answer is not a topology")?;
     Ok(Registered { asked: service.name(), topology })
 }
