@@ -1,9 +1,10 @@
 //! What is broken at the moment, and how each of it is fixed: a drill fixes what it broke, and so does Ctrl-C.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use e2e::mailbox::Mailbox;
+use parking_lot::Mutex;
 
 use super::process_control::ProcessControl;
 
@@ -137,14 +138,14 @@ impl Faults {
 
     /// Before it is done: who is interrupted in between has nothing to fix, and that does no harm.
     fn begin(&self, fault: Fault) {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+        self.broken.lock().push(fault);
     }
 
     fn end(&self, fault: Fault) {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != fault);
+        self.broken.lock().retain(|other| *other != fault);
     }
 
     fn last(&self) -> Option<Fault> {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner).last().copied()
+        self.broken.lock().last().copied()
     }
 }

@@ -3,13 +3,14 @@
 use std::{
     io::{IsTerminal, stderr},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     task::JoinHandle,
     time::{Instant, interval},
@@ -57,8 +58,8 @@ impl Progress {
         (state.acknowledged, state.of) = (acknowledged, of);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 }
 
@@ -84,7 +85,7 @@ async fn keep_bar(bar: ProgressBar, state: Arc<Mutex<State>>) {
     let mut tick = interval(Duration::from_millis(200));
     loop {
         tick.tick().await;
-        let State { phase, acknowledged, of } = state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let State { phase, acknowledged, of } = state.lock().clone();
         bar.set_length(of as u64);
         bar.set_position(acknowledged.load(Ordering::Relaxed) as u64);
         bar.set_message(phase);
@@ -97,7 +98,7 @@ async fn print_lines(drill: String, state: Arc<Mutex<State>>) {
     tick.tick().await;
     loop {
         tick.tick().await;
-        let State { phase, acknowledged, of } = state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let State { phase, acknowledged, of } = state.lock().clone();
         let done = acknowledged.load(Ordering::Relaxed);
         eprintln!("  … {drill}: {} s, {done} of {of} acknowledged, {phase}", began.elapsed().as_secs());
     }

@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
+use parking_lot::Mutex;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, sleep_until},
@@ -125,7 +126,7 @@ impl Load {
         let before = self.shared.refused.load(Ordering::Relaxed);
         eventually("a registration is refused", || async {
             ensure!(self.shared.refused.load(Ordering::Relaxed) > before, "none so far");
-            let last = self.shared.last_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let last = self.shared.last_refusal.lock().clone();
             last.ok_or_else(|| anyhow::anyhow!("none so far"))
         })
         .await
@@ -210,7 +211,7 @@ impl Shared {
         match answer.status {
             201 => Ok(answer.registration(email)),
             503 => {
-                *self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.clone());
+                *self.last_refusal.lock() = Some(answer.clone());
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 bail!("503: {}", answer.text)
             }

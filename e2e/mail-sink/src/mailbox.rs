@@ -1,12 +1,10 @@
 //! The mails kept in memory, newest first, the oldest dropped when there are too many.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use jiff::Timestamp;
 use mail_parser::{Addr, Message, MessageParser};
+use parking_lot::{RwLock, RwLockReadGuard};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -96,7 +94,7 @@ impl Mailbox {
     /// Keeps a mail for these recipients.
     pub fn keep(&self, recipients: Vec<String>, raw: Vec<u8>) {
         let mail = Arc::new(Mail::new(recipients, raw));
-        let mut mails = self.mails.write().unwrap_or_else(PoisonError::into_inner);
+        let mut mails = self.mails.write();
         mails.push_front(mail);
         mails.truncate(self.capacity);
     }
@@ -118,11 +116,11 @@ impl Mailbox {
 
     /// Forgets every mail.
     pub fn clear(&self) {
-        self.mails.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.mails.write().clear();
     }
 
     fn read(&self) -> RwLockReadGuard<'_, VecDeque<Arc<Mail>>> {
-        self.mails.read().unwrap_or_else(PoisonError::into_inner)
+        self.mails.read()
     }
 }
 

@@ -1,9 +1,8 @@
 //! Behaviour by recipient domain, so that each answer of a mail server can be had on purpose.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
 
 /// The table of domains, for `--help`.
 pub const HELP: &str = "\
@@ -61,7 +60,7 @@ impl Rules {
 
     /// Counts an attempt at this address: 1 for the first.
     fn attempt(&self, address: &str) -> u32 {
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = self.attempts.lock();
         if attempts.len() >= MAX_ADDRESSES {
             attempts.clear();
         }

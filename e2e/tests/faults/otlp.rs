@@ -1,9 +1,6 @@
 //! A tracing backend: takes OTLP over HTTP, keeps the spans.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context, ensure};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
@@ -13,6 +10,7 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
     trace::v1::Span,
 };
+use parking_lot::Mutex;
 use prost::Message;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -54,14 +52,14 @@ impl Backend {
     }
 
     fn trace(&self, trace_id: &str) -> Vec<Traced> {
-        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        let spans = self.spans.lock();
         spans.iter().filter(|traced| traced.trace_id().as_deref() == Some(trace_id)).cloned().collect()
     }
 }
 
 async fn receive(State(backend): State<Backend>, body: Bytes) -> StatusCode {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else { return StatusCode::BAD_REQUEST };
-    let mut spans = backend.spans.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut spans = backend.spans.lock();
     for resource_spans in request.resource_spans {
         let resource = resource_spans.resource.unwrap_or_default();
         let service = attribute(&resource.attributes, "service.name").unwrap_or_default().to_owned();

@@ -1,12 +1,10 @@
 //! Hands mails to a mail server, and understands its answer.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use lettre::Message;
+use parking_lot::Mutex;
 
 pub mod smtp;
 pub mod verdict;
@@ -53,16 +51,16 @@ impl Script {
 
     /// The mails that it was given, as sent.
     pub fn given(&self) -> Vec<String> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.given.lock().clone()
     }
 
     async fn deliver(&self, mail: &Message) -> DeliveryResult {
-        let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let meanwhile = self.meanwhile.lock().take();
         if let Some(meanwhile) = meanwhile {
             meanwhile.await;
         }
         let text = String::from_utf8_lossy(&mail.formatted()).into_owned();
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(DeliveryResult::Accepted)
+        self.given.lock().push(text);
+        self.verdicts.lock().pop_front().unwrap_or(DeliveryResult::Accepted)
     }
 }

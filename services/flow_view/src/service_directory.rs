@@ -1,13 +1,10 @@
 //! The services that take part, as their operations ports show them: looked at every two seconds.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use metrics::scrape::Scrape;
+use parking_lot::Mutex;
 use reqwest::{Client, redirect::Policy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,12 +103,12 @@ impl ServiceDirectory {
 
     /// How they looked the last time, in alphabetical order.
     pub fn seen(&self) -> Vec<ServiceHealth> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.seen.lock().values().cloned().collect()
     }
 
     /// Whether `service` did not answer the last time.
     pub fn is_unreachable(&self, service: &str) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.lock();
         seen.get(service).is_some_and(|neighbour| !neighbour.answers)
     }
 
@@ -127,7 +124,7 @@ impl ServiceDirectory {
     pub async fn look(&self) {
         let looks = self.urls.keys().map(|name| async { (*name, self.look_at(name).await) });
         let looked = futures_util::future::join_all(looks).await;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         seen.extend(looked);
     }
 

@@ -1,11 +1,12 @@
 //! The time, and the ids that are made of it, injected wherever behaviour depends on them.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicI64, Ordering},
 };
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use uuid::{Builder, Uuid};
 
 /// Where a service reads the time and draws its ids. Copies share one time.
@@ -54,7 +55,7 @@ impl Clock {
     pub fn new_id(&self) -> Uuid {
         let Self::Manual(manual) = self else { return Uuid::now_v7() };
         let mut random = [0; 10];
-        manual.ids.lock().unwrap_or_else(PoisonError::into_inner).fill(&mut random);
+        manual.ids.lock().fill(&mut random);
         let millis = self.now().as_millisecond().unsigned_abs();
         Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }

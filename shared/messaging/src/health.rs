@@ -1,9 +1,8 @@
 //! How the parts of a service are, by name: what readiness is made of.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 use crate::database::Database;
 
@@ -27,7 +26,7 @@ pub struct Health {
 impl Health {
     /// Says how `part` is; `true` if that is news.
     pub fn set(&self, part: &'static str, condition: Condition) -> bool {
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parts = self.parts.lock();
         let is_news = parts.get(part) != Some(&condition);
         parts.insert(part, condition);
         is_news
@@ -35,7 +34,7 @@ impl Health {
 
     /// How every part is.
     pub fn parts(&self) -> BTreeMap<&'static str, Condition> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.parts.lock().clone()
     }
 
     /// How every part is now, the database included.

@@ -1,11 +1,9 @@
 //! Where the metrics of a service are registered; each registration is the metric's only declaration.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::fmt;
 
 use futures_util::{FutureExt, future::BoxFuture};
+use parking_lot::Mutex;
 use prometheus_client::{
     metrics::MetricType,
     registry::{Metric, Registry as Registered, Unit},
@@ -138,23 +136,23 @@ impl Registry {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<SampleError>,
     {
-        lock(&self.samples).push(Box::new(move || read().map(|result| result.map_err(Into::into)).boxed()));
+        self.samples.lock().push(Box::new(move || read().map(|result| result.map_err(Into::into)).boxed()));
     }
 
     /// Everything that is registered, in the order in which it was.
     pub fn declarations(&self) -> Vec<Declaration> {
-        lock(&self.declared).clone()
+        self.declared.lock().clone()
     }
 
     /// What [`Registry::sample`] was told, begun.
     pub fn begin_samples(&self) -> Vec<BoxFuture<'static, Result<(), SampleError>>> {
-        lock(&self.samples).iter().map(|sample| sample()).collect()
+        self.samples.lock().iter().map(|sample| sample()).collect()
     }
 
     /// Everything that is known, in the OpenMetrics text format.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &lock(&self.registered))?;
+        prometheus_client::encoding::text::encode(&mut text, &self.registered.lock())?;
         Ok(text)
     }
 
@@ -166,22 +164,18 @@ impl Registry {
     fn add(&self, declaration: Declaration, metric: impl Metric) {
         // The client appends what a counter's name must end in, and the unit.
         let name = declaration.name.trim_end_matches("_total").trim_end_matches("_info");
-        let (help, mut registered) = (declaration.help, lock(&self.registered));
+        let (help, mut registered) = (declaration.help, self.registered.lock());
         match declaration.unit().and_then(|unit| Some((name.strip_suffix(unit)?.strip_suffix('_')?, unit))) {
             Some((name, unit)) => registered.register_with_unit(name, help, Unit::Other(unit.into()), metric),
             None => registered.register(name, help, metric),
         }
-        lock(&self.declared).push(declaration);
+        self.declared.lock().push(declaration);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = lock(&self.declared).iter().map(|declaration| declaration.name).collect();
+        let names: Vec<_> = self.declared.lock().iter().map(|declaration| declaration.name).collect();
         f.debug_tuple("Registry").field(&names).finish()
     }
 }

@@ -4,14 +4,11 @@
 //! when it is queued, a crash would lose what the outbox calls published. What a publisher has given up on is dropped
 //! from the queues, as if it had never arrived. Histories last as long as the process.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use event::EventType;
 use futures_util::{FutureExt, future::BoxFuture};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -20,7 +17,7 @@ use crate::bus::CatchUpPolicy;
 
 mod state;
 
-use state::{State, Wait, lock};
+use state::{State, Wait};
 
 /// How long a batch may wait for its subscribers.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -39,7 +36,7 @@ impl MemoryBus {
 
     /// For tests: while it is unreachable nothing connects, and what was unsettled comes again afterwards.
     pub fn set_away(&self, away: bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.away = away;
         for queue in state.queues.values_mut() {
             queue.requeue();
@@ -50,11 +47,11 @@ impl MemoryBus {
 
     /// For tests: takes the bindings of a service's queue away.
     pub fn unbind(&self, service: &str) {
-        lock(&self.state).exchanges.values_mut().for_each(|queues| queues.retain(|queue| *queue != service));
+        self.state.lock().exchanges.values_mut().for_each(|queues| queues.retain(|queue| *queue != service));
     }
 
     fn open(&self) -> Result<MutexGuard<'_, State>, BusError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         if state.away { Err(BusError::Unreachable("the bus is unreachable".into())) } else { Ok(state) }
     }
 }
@@ -220,7 +217,7 @@ impl MemoryBus {
         let Some(queued) = state.queues.get_mut(service).and_then(|queue| queue.unsettled.remove(&tag)) else {
             return false;
         };
-        if let Some(confirm) = lock(&queued.confirm).take() {
+        if let Some(confirm) = queued.confirm.lock().take() {
             // The publisher may have given up meanwhile: then it publishes again and the inbox drops it.
             let _ = confirm.send(());
         }
@@ -257,7 +254,7 @@ impl Deliveries for FromQueue {
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
-        let mut state = lock(&self.bus.state);
+        let mut state = self.bus.state.lock();
         if let Some(queue) = state.queues.get_mut(self.service).filter(|queue| queue.consumer == self.consumer) {
             queue.requeue();
         }

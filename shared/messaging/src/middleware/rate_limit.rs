@@ -1,10 +1,8 @@
 //! So many messages per second: tower's limit counts calls, and a call is a batch of any size.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::{BatchResult, Next};
@@ -36,7 +34,7 @@ impl RateLimit {
 
     /// When so many messages may begin, who then have had their time.
     fn take(&self, messages: usize) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let begin = (*next).max(Instant::now());
         *next = begin + self.each.saturating_mul(u32::try_from(messages).unwrap_or(u32::MAX));
         begin

@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -46,17 +47,13 @@ pub struct Queued {
 
 impl Queued {
     pub fn is_given_up(&self) -> bool {
-        lock(&self.confirm).as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.confirm.lock().as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 
     pub fn again(&self) -> Arc<Self> {
         let Self { message, confirm, .. } = self;
         Arc::new(Self { message: message.clone(), redelivered: true, confirm: confirm.clone() })
     }
-}
-
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Queue {
