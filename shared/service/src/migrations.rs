@@ -1,0 +1,39 @@
+//! A service's tables, brought up to date at its start.
+
+use std::time::Duration;
+
+use messaging::{
+    database::Database,
+    health::{Condition, Health},
+};
+use sqlx::migrate::Migrator;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// The tables of one service.
+pub struct Tables {
+    pub database: Database,
+    pub migrations: &'static Migrator,
+    pub health: Health,
+    /// Cancelled when they are there.
+    pub created: CancellationToken,
+}
+
+impl Tables {
+    /// Brings the schema up to date, however long the database is unreachable. Then stays until `shutdown`.
+    pub async fn create(self, shutdown: CancellationToken) {
+        while let Err(error) = self.database.migrate(self.migrations).await {
+            if self.health.set("tables", Condition::Down("the migrations failed or the database is unreachable".into()))
+            {
+                warn!(reason = format!("{error:#}"), "can't bring the tables up to date: trying again until it works");
+            }
+            let rest = Duration::from_millis(fastrand::u64(300..700));
+            if tokio::time::timeout(rest, shutdown.cancelled()).await.is_ok() {
+                return;
+            }
+        }
+        self.health.set("tables", Condition::Up);
+        self.created.cancel();
+        shutdown.cancelled().await;
+    }
+}

@@ -1,0 +1,138 @@
+//! The tasks of a service, started.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router as HttpRouter;
+use messaging::{
+    bus::{Bus, Topology},
+    database::Database,
+    health::{Condition, Health},
+    metrics::collector::Collector,
+    middleware::Limits,
+    outbox::relay::Relay,
+    parked::{dead_letters::DeadLetters, redrive::Redriver},
+    retention::Purge,
+    router::{Router, RouterSettings},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, info, warn};
+
+use crate::{
+    admin::{self, Admin},
+    config::CommonConfig,
+    health, http,
+    migrations::Tables,
+    receipts,
+    service::{Service, Task},
+    supervise::Tasks,
+};
+
+/// Starts everything that `service` runs.
+pub fn start(
+    service: Service,
+    database: Database,
+    bus: Arc<dyn Bus>,
+    config: &CommonConfig,
+    http: TcpListener,
+    ops: TcpListener,
+    shutdown: &CancellationToken,
+) -> Tasks {
+    let health = Health::default();
+    health.set("tables", Condition::Down("not up to date yet".into()));
+    let mut launch = Launch { tasks: Tasks::new(), created: CancellationToken::new(), shutdown: shutdown.clone() };
+    if let Some(faults) = config.inject_faults {
+        warn!(?faults, "faults are injected: handlings fail or take longer on purpose");
+    }
+    let handlers = match config.inject_faults {
+        Some(faults) => service.handlers.layer(faults),
+        None => service.handlers,
+    };
+    let (publishes, reacts_to) = (service.publishes.to_vec(), handlers.event_types());
+    let limits = Limits { messages_per_second: config.messages_per_second, ..Limits::default() };
+    let admin = Admin {
+        database: database.clone(),
+        handlers,
+        topology: Topology { service: service.name, publishes, reacts_to },
+        settings: RouterSettings {
+            limits,
+            settling: bus.settling(),
+            mute_catch_up: config.mute_catch_up,
+            ..RouterSettings::default()
+        },
+        bus,
+        shutdown: shutdown.clone(),
+    };
+    database.metrics.begin(&admin.topology.publishes, &admin.topology.reacts_to);
+    launch.messaging(&admin, config, &health);
+    let metrics = database.metrics.clone();
+    let requests = http::measure::register(&metrics.registry);
+    launch.serve("http", http, http::app(service.http, service.openapi, requests, Span::current()));
+    let operations = health::routes(health.clone(), database.clone())
+        .merge(receipts::routes(database.clone()))
+        .merge(http::exposition::routes(metrics))
+        .merge(admin::routes(&admin, config.admin_token.clone()));
+    launch.serve("operations", ops, operations);
+    let (collector, stop) = (Collector::new(database.clone(), health.clone()), shutdown.clone());
+    launch.spawn("collector", async {
+        collector.run(stop).await;
+        Ok(())
+    });
+    for (name, task) in service.tasks {
+        launch.after_tables(name, task);
+    }
+    let tables = Tables { database, migrations: service.migrations, health, created: launch.created.clone() };
+    let create = tables.create(shutdown.clone());
+    launch.spawn("migrations", async {
+        create.await;
+        Ok(())
+    });
+    info!("started");
+    launch.tasks
+}
+
+/// The tasks of a service while they are being started.
+struct Launch {
+    tasks: Tasks,
+    /// Cancelled when the tables are there. HTTP answers 503 until then; everything else waits.
+    created: CancellationToken,
+    shutdown: CancellationToken,
+}
+
+impl Launch {
+    fn messaging(&mut self, parts: &Admin, config: &CommonConfig, health: &Health) {
+        let Admin { database, handlers, topology, settings, bus, .. } = parts.clone();
+        let time_limit = Duration::from_hours(u64::from(config.parked_hours));
+        let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());
+        let redriver = Redriver::new(database.clone(), handlers.clone(), &settings.limits, time_limit);
+        let dead_letters = DeadLetters::new(database.clone(), bus.subscriber(&topology));
+        let purge = Purge::new(database.clone(), config.retention.into());
+        let subscriber = bus.subscriber(&topology);
+        let router = Router::new(database, topology, subscriber, handlers, health.clone(), settings);
+        self.after_tables("relay", Box::new(|shutdown| Box::pin(relay.run(shutdown))));
+        self.after_tables("redriver", Box::new(|shutdown| Box::pin(redriver.run(shutdown))));
+        self.after_tables("dead letters", Box::new(|shutdown| Box::pin(dead_letters.run(shutdown))));
+        self.after_tables("purge", Box::new(|shutdown| Box::pin(purge.run(shutdown))));
+        self.after_tables("router", Box::new(|shutdown| Box::pin(router.run(shutdown))));
+    }
+
+    fn serve(&mut self, name: &'static str, listener: TcpListener, app: HttpRouter) {
+        let served = http::serve(listener, app, self.shutdown.clone());
+        self.spawn(name, async { Ok(served.await?) });
+    }
+
+    fn after_tables(&mut self, name: &'static str, task: Task) {
+        let (created, shutdown) = (self.created.clone(), self.shutdown.clone());
+        self.spawn(name, async move {
+            tokio::select! {
+                () = created.cancelled() => task(shutdown).await,
+                () = shutdown.cancelled() => {}
+            }
+            Ok(())
+        });
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, task.await) }.in_current_span());
+    }
+}
