@@ -16,8 +16,8 @@ pub use verdict::DeliveryResult;
 pub enum Mailer {
     /// An SMTP server.
     Smtp(Box<Smtp>),
-    /// A test's script: the verdicts in their order, then yes to everything.
-    Scripted(Script),
+    /// A test's: the results in their order, then everything is accepted.
+    Fake(FakeMailer),
 }
 
 impl Mailer {
@@ -25,23 +25,23 @@ impl Mailer {
     pub async fn deliver(&mut self, mail: &Message) -> DeliveryResult {
         match self {
             Self::Smtp(smtp) => smtp.deliver(mail).await,
-            Self::Scripted(script) => script.deliver(mail).await,
+            Self::Fake(mailer) => mailer.deliver(mail).await,
         }
     }
 }
 
 /// What a test's mail server will say, and what it was given. Copies share both.
 #[derive(Clone, Default)]
-pub struct Script {
-    verdicts: Arc<Mutex<VecDeque<DeliveryResult>>>,
+pub struct FakeMailer {
+    results: Arc<Mutex<VecDeque<DeliveryResult>>>,
     given: Arc<Mutex<Vec<String>>>,
     meanwhile: Arc<Mutex<Option<BoxFuture<'static, ()>>>>,
 }
 
-impl Script {
-    /// Says `verdicts` one after another.
-    pub fn new(verdicts: impl IntoIterator<Item = DeliveryResult>) -> Self {
-        Self { verdicts: Arc::new(Mutex::new(verdicts.into_iter().collect())), ..Self::default() }
+impl FakeMailer {
+    /// Says `results` one after another.
+    pub fn new(results: impl IntoIterator<Item = DeliveryResult>) -> Self {
+        Self { results: Arc::new(Mutex::new(results.into_iter().collect())), ..Self::default() }
     }
 
     /// Takes its first mail only after `meanwhile` has happened.
@@ -61,6 +61,6 @@ impl Script {
         }
         let text = String::from_utf8_lossy(&mail.formatted()).into_owned();
         self.given.lock().push(text);
-        self.verdicts.lock().pop_front().unwrap_or(DeliveryResult::Accepted)
+        self.results.lock().pop_front().unwrap_or(DeliveryResult::Accepted)
     }
 }

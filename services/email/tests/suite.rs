@@ -1,4 +1,4 @@
-//! Mail, on a real Postgres with a scripted mail server.
+//! Mail, on a real Postgres with a fake mail server.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -13,7 +13,7 @@ use contracts::{
 };
 use email::{
     EmailConfig,
-    mailer::{DeliveryResult, Mailer, Script},
+    mailer::{DeliveryResult, FakeMailer, Mailer},
     metrics::MailMetrics,
     sender::Sender,
 };
@@ -66,8 +66,8 @@ impl Stage {
         replay.end().await.unwrap();
     }
 
-    fn sender(&self, script: &Script) -> Sender {
-        let mailer = Mailer::Scripted(script.clone());
+    fn sender(&self, mailer: &FakeMailer) -> Sender {
+        let mailer = Mailer::Fake(mailer.clone());
         let metrics = MailMetrics::register(&self.database);
         Sender::new(self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default(), metrics)
     }
@@ -112,13 +112,13 @@ fn customer() -> CustomerId {
 #[tokio::test]
 async fn a_mail_that_the_server_takes_is_sent_once_and_said_so_once() {
     let mut stage = Stage::new().await;
-    let (cause, script) = (stage.created(customer()).await, Script::default());
-    let mut sender = stage.sender(&script);
+    let (cause, mailer) = (stage.created(customer()).await, FakeMailer::default());
+    let mut sender = stage.sender(&mailer);
     assert!(sender.send_one().await.unwrap());
     assert!(!sender.send_one().await.unwrap());
     assert_eq!(stage.mails().await, [("sent".to_owned(), 1)]);
     assert_eq!(stage.published().await, [("welcome_email_sent".to_owned(), None, cause)]);
-    let [mail] = &script.given()[..] else { panic!("not one mail") };
+    let [mail] = &mailer.given()[..] else { panic!("not one mail") };
     assert!(mail.contains(&format!("Message-ID: <welcome.{cause}@pasdetrois.example>")), "{mail}");
     assert!(mail.contains("multipart/alternative") && mail.contains("text/html"), "{mail}");
 }
@@ -127,8 +127,8 @@ async fn a_mail_that_the_server_takes_is_sent_once_and_said_so_once() {
 async fn a_refused_address_is_said_to_have_failed() {
     let mut stage = Stage::new().await;
     let cause = stage.created(customer()).await;
-    let script = Script::new([DeliveryResult::Refused("550 5.1.1 ada@example.com?".into())]);
-    assert!(stage.sender(&script).send_one().await.unwrap());
+    let mailer = FakeMailer::new([DeliveryResult::Refused("550 5.1.1 ada@example.com?".into())]);
+    assert!(stage.sender(&mailer).send_one().await.unwrap());
     assert_eq!(stage.mails().await, [("refused".to_owned(), 1)]);
     assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("refused".to_owned()), cause)]);
 }
@@ -139,8 +139,8 @@ async fn what_is_no_verdict_on_the_address_is_kept_and_tried_again_later() {
     stage.created(customer()).await;
     let verdicts =
         [DeliveryResult::Later("451".into()), DeliveryResult::Misconfigured("535 5.7.8 bad password".into())];
-    let script = Script::new(verdicts);
-    let mut sender = stage.sender(&script);
+    let mailer = FakeMailer::new(verdicts);
+    let mut sender = stage.sender(&mailer);
     assert!(sender.send_one().await.unwrap());
     assert!(!sender.send_one().await.unwrap(), "not at once");
     stage.database.clock.advance(SignedDuration::from_secs(2));
@@ -159,9 +159,9 @@ async fn a_mail_that_could_not_be_delivered_for_three_days_has_failed() {
     let mut stage = Stage::new().await;
     let cause = stage.created(customer()).await;
     stage.database.clock.advance(SignedDuration::from_hours(72));
-    let script = Script::default();
-    assert!(stage.sender(&script).send_one().await.unwrap());
-    assert!(script.given().is_empty());
+    let mailer = FakeMailer::default();
+    assert!(stage.sender(&mailer).send_one().await.unwrap());
+    assert!(mailer.given().is_empty());
     assert_eq!(stage.mails().await, [("expired".to_owned(), 1)]);
     assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("expired".to_owned()), cause)]);
 }
@@ -171,13 +171,13 @@ async fn a_sender_that_lost_its_lease_publishes_nothing() {
     let mut stage = Stage::new().await;
     stage.created(customer()).await;
     // The first sender's server takes so long that the lease ends, and another sender delivers the mail meanwhile.
-    let (second, clock) = (Script::default(), stage.database.clock.clone());
+    let (second, clock) = (FakeMailer::default(), stage.database.clock.clone());
     let mut other = stage.sender(&second);
     let meanwhile = async move {
         clock.advance(SignedDuration::from_secs(16));
         assert!(other.send_one().await.unwrap());
     };
-    let first = Script::slow(meanwhile);
+    let first = FakeMailer::slow(meanwhile);
     assert!(stage.sender(&first).send_one().await.unwrap());
     assert_eq!(stage.mails().await, [("sent".to_owned(), 2)]);
     assert_eq!(stage.published().await.len(), 1);
@@ -197,7 +197,7 @@ async fn what_became_of_mails_is_counted_and_what_is_queued_is_sampled() {
         DeliveryResult::Misconfigured("535".into()),
         DeliveryResult::Accepted,
     ];
-    let mut sender = stage.sender(&Script::new(verdicts));
+    let mut sender = stage.sender(&FakeMailer::new(verdicts));
     for _ in 0..4 {
         assert!(sender.send_one().await.unwrap());
     }
@@ -227,8 +227,8 @@ async fn a_deactivated_customer_gets_no_more_mail() {
     stage.created(ada).await;
     let (reason, deactivated_at) = (DeactivationReason::EmailExpired, stage.database.clock.now());
     stage.publish(CustomerDeactivated { customer_id: ada, reason, deactivated_at }).await;
-    let script = Script::default();
-    assert!(!stage.sender(&script).send_one().await.unwrap());
+    let mailer = FakeMailer::default();
+    assert!(!stage.sender(&mailer).send_one().await.unwrap());
     assert_eq!(stage.mails().await, [("cancelled".to_owned(), 0)]);
 }
 
@@ -236,13 +236,13 @@ async fn a_deactivated_customer_gets_no_more_mail() {
 async fn an_event_that_comes_again_after_the_inbox_was_purged_mails_nobody() {
     let mut stage = Stage::new().await;
     stage.created(customer()).await;
-    let script = Script::default();
-    assert!(stage.sender(&script).send_one().await.unwrap());
+    let mailer = FakeMailer::default();
+    assert!(stage.sender(&mailer).send_one().await.unwrap());
     sqlx::query("DELETE FROM inbox").execute(&stage.database.pool).await.unwrap();
     sqlx::query("UPDATE outbox SET published_at = NULL").execute(&stage.customer.database.pool).await.unwrap();
     settle(&mut [&mut stage.customer, &mut stage.email]).await;
-    assert!(!stage.sender(&script).send_one().await.unwrap());
-    assert_eq!(script.given().len(), 1);
+    assert!(!stage.sender(&mailer).send_one().await.unwrap());
+    assert_eq!(mailer.given().len(), 1);
 }
 
 #[tokio::test]
@@ -252,14 +252,14 @@ async fn a_muted_mail_is_never_sent() {
     stage.bus.unbind(email::SERVICE.name);
     stage.created(customer()).await;
     stage.replay(true).await;
-    let script = Script::default();
-    let mut sender = stage.sender(&script);
+    let mailer = FakeMailer::default();
+    let mut sender = stage.sender(&mailer);
     assert!(!sender.send_one().await.unwrap());
     // Its row stays, so a replay that is not muted does not make up for it, even if the inbox has forgotten the event.
     sqlx::query("DELETE FROM inbox").execute(&stage.database.pool).await.unwrap();
     stage.replay(false).await;
     assert!(!sender.send_one().await.unwrap());
-    assert!(script.given().is_empty());
+    assert!(mailer.given().is_empty());
     assert_eq!(stage.mails().await, [("muted".to_owned(), 0)]);
     assert!(stage.published().await.is_empty());
 }

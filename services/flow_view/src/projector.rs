@@ -74,13 +74,13 @@ impl Projector {
         for event in store::events_of(tx.sql(), &ids).await? {
             events.entry(event.correlation_id).or_default().push(event);
         }
-        let mut holdings: HashMap<Uuid, Vec<ReportedStatus>> = HashMap::new();
-        for (flow, holding) in store::holdings_of(tx.sql(), &ids).await? {
-            holdings.entry(flow).or_default().push(holding);
+        let mut statuses: HashMap<Uuid, Vec<ReportedStatus>> = HashMap::new();
+        for (flow, status) in store::statuses_of(tx.sql(), &ids).await? {
+            statuses.entry(flow).or_default().push(status);
         }
         let evaluated = stale.iter().filter_map(|flow| {
-            let (events, holdings) = (events.get(&flow.correlation_id)?, holdings.get(&flow.correlation_id));
-            let observed = Observed::new(self.reactions, events, holdings.map_or(&[], Vec::as_slice), now)?;
+            let (events, statuses) = (events.get(&flow.correlation_id)?, statuses.get(&flow.correlation_id));
+            let observed = Observed::new(self.reactions, events, statuses.map_or(&[], Vec::as_slice), now)?;
             Some((flow, observed.evaluate()))
         });
         let (changed, same): (Vec<_>, Vec<_>) = evaluated.partition(|(known, new)| is_news(known, new));

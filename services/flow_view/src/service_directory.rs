@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use reqwest::{Client, redirect::Policy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use service::receipts::{Receipt, Receipts};
+use service::inbox_status::{InboxStatus, MessageStatus};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa::ToSchema;
@@ -158,12 +158,12 @@ impl ServiceDirectory {
     }
 
     /// What `service` says of messages.
-    pub async fn receipts(&self, service: &str, ids: &[Uuid]) -> anyhow::Result<Vec<Receipt>> {
+    pub async fn inbox_status(&self, service: &str, ids: &[Uuid]) -> anyhow::Result<Vec<MessageStatus>> {
         let mut url = self.url(service, "/inbox").context("no such service takes part")?;
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
         url.query_pairs_mut().append_pair("ids", &ids.join(","));
         let answer = self.client.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
-        Ok(answer.json::<Receipts>().await?.messages)
+        Ok(answer.json::<InboxStatus>().await?.messages)
     }
 }
 

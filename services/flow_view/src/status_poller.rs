@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use contracts::services::FLOW_VIEW;
 use flow::Flow;
 use messaging::{database::Database, failure::Failure};
-use service::receipts::{MAX_IDS, Receipt};
+use service::inbox_status::{MAX_IDS, MessageStatus};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
@@ -65,15 +65,15 @@ impl StatusPoller {
             return Ok(());
         }
         // One that does not answer shows as away soon, and is asked again later.
-        let Ok(receipts) = self.directory.receipts(service, ids).await else { return Ok(()) };
+        let Ok(statuses) = self.directory.inbox_status(service, ids).await else { return Ok(()) };
         let mut tx = self.database.begin().await?;
         let now = tx.now();
         for event_id in ids {
-            let known = receipts.iter().find(|receipt| receipt.event_id == *event_id);
-            let never = Receipt { event_id: *event_id, state: "unknown".into(), reason: None, attempts: None };
-            let receipt = known.unwrap_or(&never);
+            let known = statuses.iter().find(|status| status.event_id == *event_id);
+            let never = MessageStatus { event_id: *event_id, state: "unknown".into(), reason: None, attempts: None };
+            let status = known.unwrap_or(&never);
             if let Some(flow) = flow_of.get(event_id) {
-                store::hear(tx.sql(), (service, *flow), receipt, now).await?;
+                store::save_status(tx.sql(), (service, *flow), status, now).await?;
             }
         }
         tx.commit().await

@@ -4,7 +4,7 @@ use event::Envelope;
 use flow::{DeliveryStatus, ObservedEvent, ReportedStatus};
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use service::receipts::Receipt;
+use service::inbox_status::MessageStatus;
 use sqlx::{PgConnection, PgPool, query, query_scalar};
 use uuid::Uuid;
 
@@ -65,35 +65,35 @@ pub async fn events_of(sql: &mut PgConnection, correlation_ids: &[Uuid]) -> Resu
 }
 
 /// What services have said about messages of the flows `correlation_ids`.
-pub async fn holdings_of(
+pub async fn statuses_of(
     sql: &mut PgConnection,
     correlation_ids: &[Uuid],
 ) -> Result<Vec<(Uuid, ReportedStatus)>, sqlx::Error> {
     let rows = query!(
         "SELECT correlation_id, event_id, service, state, reason, attempts, asked_at
-         FROM holdings WHERE correlation_id = ANY($1)",
+         FROM delivery_statuses WHERE correlation_id = ANY($1)",
         correlation_ids,
     )
     .fetch_all(sql)
     .await?;
-    let holdings = rows.into_iter().map(|row| {
+    let statuses = rows.into_iter().map(|row| {
         let asked_at = row.asked_at.to_jiff();
         let held = DeliveryStatus { state: row.state, reason: row.reason, attempts: row.attempts, asked_at };
         (row.correlation_id, ReportedStatus { event_id: row.event_id, service: row.service, held })
     });
-    Ok(holdings.collect())
+    Ok(statuses.collect())
 }
 
 /// Keeps what `service` says, and marks the flow to be looked at if that is news.
-pub async fn hear(
+pub async fn save_status(
     sql: &mut PgConnection,
     (service, correlation_id): (&str, Uuid),
-    receipt: &Receipt,
+    status: &MessageStatus,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     query!(
         "WITH news AS (
-            INSERT INTO holdings AS known (event_id, service, correlation_id, state, reason, attempts, asked_at)
+            INSERT INTO delivery_statuses AS known (event_id, service, correlation_id, state, reason, attempts, asked_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (event_id, service) DO UPDATE
             SET state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, asked_at = $7
@@ -101,12 +101,12 @@ pub async fn hear(
                   IS DISTINCT FROM (excluded.state, excluded.reason, excluded.attempts)
             RETURNING known.correlation_id)
          UPDATE flows SET dirty = true FROM news WHERE flows.correlation_id = news.correlation_id",
-        receipt.event_id,
+        status.event_id,
         service,
         correlation_id,
-        receipt.state,
-        receipt.reason,
-        receipt.attempts,
+        status.state,
+        status.reason,
+        status.attempts,
         SqlTimestamp::from(now) as _,
     )
     .execute(sql)

@@ -25,7 +25,7 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
-pub mod receipts;
+pub mod status;
 
 /// The innermost service of the router's stack: owns the transaction.
 #[derive(Clone, Debug)]

@@ -21,9 +21,8 @@ use tracing::{Instrument, Span, info, warn};
 use crate::{
     admin::{self, Admin},
     config::CommonConfig,
-    health, http,
+    health, http, inbox_status,
     migrations::Tables,
-    receipts,
     service::{Service, Task},
     supervise::Tasks,
 };
@@ -69,7 +68,7 @@ pub fn start(
     let requests = http::measure::register(&metrics.registry);
     launch.serve("http", http, http::app(service.http, service.openapi, requests, Span::current()));
     let operations = health::routes(health.clone(), database.clone())
-        .merge(receipts::routes(database.clone()))
+        .merge(inbox_status::routes(database.clone()))
         .merge(http::exposition::routes(metrics))
         .merge(admin::routes(&admin, config.admin_token.clone()));
     launch.serve("operations", ops, operations);

@@ -7,9 +7,9 @@ mod suite {
     mod authorization;
     mod desk;
     mod edit;
+    mod inbox_status;
     mod metrics;
     mod parked;
-    mod receipts;
     mod replay;
     mod republish;
     mod retry;

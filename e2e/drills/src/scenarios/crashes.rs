@@ -22,7 +22,7 @@ pub async fn kill(context: &mut DrillContext<'_>, service: &'static str) -> anyh
 
 /// What strikes in the grand drill.
 #[derive(Clone, Copy, Debug)]
-enum Blow {
+enum Disruption {
     Broker,
     Database,
     Service(&'static str),
@@ -30,22 +30,22 @@ enum Blow {
 
 /// Everything, one after the other, while ten thousand register.
 pub async fn grand(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
-    const BLOWS: [Blow; 9] = [
-        Blow::Service("loyalty"),
-        Blow::Broker,
-        Blow::Service("customer"),
-        Blow::Service("email"),
-        Blow::Database,
-        Blow::Service("loyalty"),
-        Blow::Broker,
-        Blow::Service("email"),
-        Blow::Service("customer"),
+    const DISRUPTIONS: [Disruption; 9] = [
+        Disruption::Service("loyalty"),
+        Disruption::Broker,
+        Disruption::Service("customer"),
+        Disruption::Service("email"),
+        Disruption::Database,
+        Disruption::Service("loyalty"),
+        Disruption::Broker,
+        Disruption::Service("email"),
+        Disruption::Service("customer"),
     ];
     context.put_on_load();
     let mut percent = 5;
-    for blow in BLOWS {
+    for disruption in DISRUPTIONS {
         context.until_percent(percent).await?;
-        strike(context, blow).await?;
+        strike(context, disruption).await?;
         context.lifted();
         context.say("load");
         percent += 9;
@@ -53,16 +53,16 @@ pub async fn grand(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     context.finish_load().await
 }
 
-async fn strike(context: &mut DrillContext<'_>, blow: Blow) -> anyhow::Result<()> {
+async fn strike(context: &mut DrillContext<'_>, disruption: Disruption) -> anyhow::Result<()> {
     let faults = &context.fleet.faults;
-    let server = match blow {
-        Blow::Service(service) => {
+    let server = match disruption {
+        Disruption::Service(service) => {
             context.say(&format!("SIGKILL for {service}"));
             faults.kill(service).await?;
             return context.until_ready(service).await;
         }
-        Blow::Broker => "rabbitmq",
-        Blow::Database => "postgres",
+        Disruption::Broker => "rabbitmq",
+        Disruption::Database => "postgres",
     };
     context.say(&format!("{server} restarts"));
     faults.stop(server).await?;

@@ -116,13 +116,13 @@ pub async fn show(State(view): State<AppState>, Path(id): Path<String>) -> Resul
     let ids = store::find(&view.database.pool, id, MAX_FOUND).await?;
     let mut connection = view.database.pool.acquire().await?;
     let events = store::events_of(&mut connection, &ids).await?;
-    let holdings = store::holdings_of(&mut connection, &ids).await?;
+    let statuses = store::statuses_of(&mut connection, &ids).await?;
     drop(connection);
     let now = view.database.clock.now();
     let details = ids.iter().filter_map(|id| {
         let events: Vec<_> = events.iter().filter(|event| event.correlation_id == *id).cloned().collect();
-        let holdings: Vec<_> = holdings.iter().filter(|(flow, _)| flow == id).map(|(_, held)| held.clone()).collect();
-        Observed::new(view.reactions, &events, &holdings, now).map(|observed| observed.detail())
+        let statuses: Vec<_> = statuses.iter().filter(|(flow, _)| flow == id).map(|(_, held)| held.clone()).collect();
+        Observed::new(view.reactions, &events, &statuses, now).map(|observed| observed.detail())
     });
     let mut flows: Vec<_> = details.collect();
     flows.sort_by_key(|detail| std::cmp::Reverse(detail.flow.began_at));

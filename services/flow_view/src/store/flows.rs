@@ -238,7 +238,7 @@ pub async fn forget(sql: &mut PgConnection, old: Timestamp, limit: i64) -> Resul
                    ORDER BY began_at LIMIT $2 FOR UPDATE SKIP LOCKED)
                RETURNING correlation_id),
            events AS (DELETE FROM events USING old WHERE events.correlation_id = old.correlation_id),
-           holdings AS (DELETE FROM holdings USING old WHERE holdings.correlation_id = old.correlation_id)
+           delivery_statuses AS (DELETE FROM delivery_statuses USING old WHERE delivery_statuses.correlation_id = old.correlation_id)
            SELECT count(*) AS "count!" FROM old"#,
         SqlTimestamp::from(old) as _,
         limit,

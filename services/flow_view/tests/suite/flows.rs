@@ -90,11 +90,11 @@ async fn an_event_that_comes_again_changes_nothing() {
 async fn no_table_holds_personal_data() {
     let mut stage = Stage::new().await;
     stage.onboard().await;
-    for table in ["events", "flows", "inbox", "holdings"] {
+    for table in ["events", "flows", "inbox", "delivery_statuses"] {
         let sql = sqlx::AssertSqlSafe(format!("SELECT coalesce(string_agg(t::text, ' '), '') FROM {table} t"));
         let text: String = sqlx::query_scalar(sql).fetch_one(&stage.projector.database().pool).await.unwrap();
         assert!(!text.contains("ada@example.com") && !text.contains("Lovelace"), "{table}");
-        assert!(table == "holdings" || !text.is_empty(), "{table} is empty");
+        assert!(table == "delivery_statuses" || !text.is_empty(), "{table} is empty");
     }
 }
 

@@ -9,14 +9,14 @@ use utoipa::{
 };
 
 use super::{outbox, parked, replay, topology};
-use crate::receipts;
+use crate::inbox_status;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "administration", description = "Parked messages, replays, republishing; what the service has on the bus. Not for the public."),
     paths(
         parked::list, parked::show, parked::retry, parked::retry_all, parked::edit, parked::discard, replay::replay,
-        outbox::republish, receipts::receipts, topology::show
+        outbox::republish, inbox_status::inbox_status, topology::show
     ),
     modifiers(&Token)
 )]

@@ -8,14 +8,14 @@ use axum::{
 };
 use messaging::testing::{orders::order, stage::Stage};
 use serde_json::Value;
-use service::receipts;
+use service::inbox_status;
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::desk::Desk;
 
 async fn ask(stage: &Stage, query: &str) -> (StatusCode, Value) {
-    let routes = receipts::routes(stage.reader.database.clone());
+    let routes = inbox_status::routes(stage.reader.database.clone());
     let request = Request::get(format!("/inbox{query}")).body(Body::empty()).unwrap();
     let response = routes.oneshot(request).await.unwrap();
     let status = response.status();

@@ -9,8 +9,8 @@ use axum::{
     http::StatusCode,
     routing::get,
 };
-pub use messaging::inbox::receipts::Receipt;
-use messaging::{database::Database, inbox::receipts};
+pub use messaging::inbox::status::MessageStatus;
+use messaging::{database::Database, inbox::status};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -23,35 +23,35 @@ pub const MAX_IDS: usize = 100;
 /// Which messages.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct StatusQuery {
     /// Ids of events, separated by commas, at most 100.
     ids: String,
 }
 
 /// What the service has done with those messages that it ever took charge of.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Receipts {
+pub struct InboxStatus {
     /// In no order.
-    pub messages: Vec<Receipt>,
+    pub messages: Vec<MessageStatus>,
 }
 
 /// `/inbox`.
 pub fn routes(database: Database) -> Router {
-    Router::new().route("/inbox", get(receipts)).with_state(database)
+    Router::new().route("/inbox", get(inbox_status)).with_state(database)
 }
 
 /// What this service has done with messages.
 #[utoipa::path(
-    get, path = "/inbox", params(Asked),
-    responses((status = 200, body = Receipts), (status = 400, body = Problem))
+    get, path = "/inbox", params(StatusQuery),
+    responses((status = 200, body = InboxStatus), (status = 400, body = Problem))
 )]
-pub(crate) async fn receipts(
+pub(crate) async fn inbox_status(
     State(database): State<Database>,
-    query: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Receipts>, Problem> {
-    let Query(Asked { ids }) = query?;
+    query: Result<Query<StatusQuery>, QueryRejection>,
+) -> Result<Json<InboxStatus>, Problem> {
+    let Query(StatusQuery { ids }) = query?;
     let ids: Result<Vec<Uuid>, _> = ids.split(',').map(str::parse).collect();
     let wrong = || Problem::new(StatusCode::BAD_REQUEST, "ids are 1 to 100 UUIDs, separated by commas");
     let ids = ids.ok().filter(|ids| ids.len() <= MAX_IDS).ok_or_else(wrong)?;
-    Ok(Json(Receipts { messages: receipts::of(&database, &ids).await? }))
+    Ok(Json(InboxStatus { messages: status::of(&database, &ids).await? }))
 }

@@ -9,7 +9,7 @@ use crate::database::Database;
 
 /// What the service has done with a message.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Receipt {
+pub struct MessageStatus {
     /// The event's id.
     pub event_id: Uuid,
     /// `handled`, or its state if it is parked: `waiting`, `behind`, `dead`, `discarded`.
@@ -21,9 +21,9 @@ pub struct Receipt {
 }
 
 /// What the service has done with those of `ids` that it ever took charge of, in no order.
-pub async fn of(database: &Database, ids: &[Uuid]) -> Result<Vec<Receipt>, sqlx::Error> {
+pub async fn of(database: &Database, ids: &[Uuid]) -> Result<Vec<MessageStatus>, sqlx::Error> {
     query_as!(
-        Receipt,
+        MessageStatus,
         r#"SELECT inbox.event_id AS "event_id!", parked.reason AS "reason?", parked.attempts AS "attempts?",
                   CASE WHEN done_at IS NOT NULL THEN 'handled' ELSE coalesce(parked.state, 'handled') END AS "state!"
            FROM inbox LEFT JOIN parked USING (event_id)
