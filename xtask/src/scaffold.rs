@@ -4,6 +4,7 @@
 //! by matching text; where a file has another shape than expected, nothing is changed and the line to add is printed.
 
 mod change_set;
+mod changelog;
 mod event;
 mod fields;
 mod handler;

@@ -9,10 +9,11 @@ use toml_edit::DocumentMut;
 
 use super::{
     change_set::ChangeSet,
+    changelog,
     event::{CHOREOGRAPHY, DANCE, WIRE, WIRE_TEST, constant_of},
     names::Name,
     rust_file::RustFile,
-    service::{CASES, EVENTS, SERVICES, SUITE, WIRING, announcement},
+    service::{CASES, EVENTS, SERVICES, SUITE, WIRING},
     tree::{self, Tree},
 };
 
@@ -36,9 +37,9 @@ impl Retire {
         unlist(&mut changes, root, &name)?;
         unwire(&mut changes, root, service)?;
         forget_case(&mut changes, root, service)?;
-        let on: Vec<_> =
-            choreography::subscriptions(service).iter().map(|event| announcement(service, event.name)).collect();
-        let log = on.iter().fold(changes.read("CHANGELOG.md")?, |log, line| log.replace(line.as_str(), ""));
+        let on = choreography::subscriptions(service);
+        let log = changes.read("CHANGELOG.md")?;
+        let log = on.iter().fold(log, |log, event| changelog::withdraw(&log, service, event.name));
         changes.write("CHANGELOG.md", log);
         Ok(changes)
     }

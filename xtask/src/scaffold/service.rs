@@ -8,6 +8,7 @@ use toml_edit::{DocumentMut, InlineTable, value};
 
 use super::{
     change_set::{ChangeSet, files_below},
+    changelog,
     event::{declare, declare_reaction},
     fields::Field,
     names::Name,
@@ -62,7 +63,8 @@ impl NewService {
         declare_reaction(&mut changes, &tree.root, name.snake(), &trigger, "records the customer", publishes.as_ref())?;
         wire(&mut changes, &tree.root, &name)?;
         add_case(&mut changes, &tree.root, &names)?;
-        announce(&mut changes, &name, on.name)?;
+        let log = changelog::announce(&changes.read("CHANGELOG.md")?, name.snake(), on.name);
+        changes.write("CHANGELOG.md", log);
         Ok(changes)
     }
 }
@@ -160,18 +162,4 @@ fn domain_of(event: &str) -> Option<&'static str> {
         "welcome_email_failed" | "customer_deactivated" | "status_points_revoked" => Some("refused.test"),
         _ => None,
     }
-}
-
-/// The line of the change log.
-pub fn announcement(service: &str, on: &str) -> String {
-    format!("- The service `{service}`, which reacts to `{on}`.\n")
-}
-
-fn announce(changes: &mut ChangeSet, name: &Name, on: &str) -> anyhow::Result<()> {
-    let log = changes.read("CHANGELOG.md")?;
-    let heading = "## Unreleased\n\n### Added\n";
-    let at = log.find(heading).context("CHANGELOG.md has no `## Unreleased` with `### Added`")? + heading.len();
-    let (before, after) = log.split_at(at);
-    changes.write("CHANGELOG.md", format!("{before}{}{after}", announcement(name.snake(), on)));
-    Ok(())
 }
