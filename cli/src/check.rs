@@ -31,7 +31,7 @@ const REST: Duration = Duration::from_millis(250);
 /// Exit codes: 0 if all are complete, 1 if some are not, 2 if the flow view can't be asked.
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
-    /// Flows that began then or later: how long ago (`30m`, `1h`, `7d`), or a time as in 2026-11-21T08:00:00Z.
+    /// Flows that began then or later: how long ago (`30m`, `1h 30m`, `7d`), or a time as in 2026-11-21T08:00:00Z.
     #[arg(long, default_value = "1h", value_name = "SINCE")]
     since: String,
     /// Look again while flows run, for this long at most.

@@ -9,7 +9,7 @@ use flow::{
     DeliveryStatus, Flow, Observed,
     answers::{Changed, Found, Page, Tally},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::Deserialize;
 use service::problem::Problem;
 use utoipa::IntoParams;
@@ -148,19 +148,11 @@ fn beginning(since: Option<&str>, view: &AppState) -> Result<Timestamp, Problem>
     since.ok_or_else(|| bad("since is a time, as in 2026-11-21T08:00:00Z, or how long ago, as in 1h"))
 }
 
-/// A time, or how long ago.
+/// A time, or how long ago; a day is 24 hours.
 fn parse_since(text: &str, now: Timestamp) -> Option<Timestamp> {
     let ago = |text: &str| {
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86400,
-            _ => return None,
-        };
-        let number = number.parse::<u32>().ok()?;
-        now.checked_sub(SignedDuration::from_secs(i64::from(number).checked_mul(seconds)?)).ok()
+        let ago = text.parse::<Span>().ok().filter(|ago| ago.is_positive())?;
+        now.checked_sub(ago.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
     };
     text.parse().ok().or_else(|| ago(text)).map(|since: Timestamp| since.max(Timestamp::UNIX_EPOCH))
 }
@@ -197,8 +189,9 @@ mod tests {
         assert_eq!(since("1h").as_deref(), Some("2026-11-21T11:00:00Z"));
         assert_eq!(since("7d").as_deref(), Some("2026-11-14T12:00:00Z"));
         assert_eq!(since("2026-11-01T00:00:00+01:00").as_deref(), Some("2026-10-31T23:00:00Z"));
+        assert_eq!(since("1h 30m").as_deref(), Some("2026-11-21T10:30:00Z"));
         assert_eq!(since("4294967295d"), None);
-        for wrong in ["", "h", "1w", "-1h", "yesterday", "1é"] {
+        for wrong in ["", "h", "1month", "-1h", "0s ago", "yesterday", "1é"] {
             assert_eq!(since(wrong), None, "{wrong}");
         }
     }

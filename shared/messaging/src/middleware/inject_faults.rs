@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use event::Envelope;
 use futures_util::{FutureExt, future::BoxFuture};
+use jiff::SignedDuration;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -39,8 +40,8 @@ pub enum FaultsError {
     /// Not between 0 and 1.
     #[error("{0:?} is not a share: a number from 0 to 1, as 0.2")]
     NoShare(String),
-    /// No number of milliseconds or seconds.
-    #[error("{0:?} is not a time: a whole number with its unit, as 50ms or 2s")]
+    /// No time, or a negative one.
+    #[error("{0:?} is not a time: a number with its unit, as 50ms or 2s")]
     NoTime(String),
 }
 
@@ -97,11 +98,8 @@ fn share(text: &str) -> Result<f64, FaultsError> {
 }
 
 fn time(text: &str) -> Result<Duration, FaultsError> {
-    let (number, unit): (_, fn(u64) -> Duration) = match text.strip_suffix("ms") {
-        Some(number) => (number, Duration::from_millis),
-        None => (text.strip_suffix('s').unwrap_or_default(), Duration::from_secs),
-    };
-    number.parse().map(unit).map_err(|_| FaultsError::NoTime(text.to_owned()))
+    let time = text.parse::<SignedDuration>().ok().and_then(|time| time.try_into().ok());
+    time.ok_or_else(|| FaultsError::NoTime(text.to_owned()))
 }
 
 #[cfg(test)]
