@@ -1,5 +1,4 @@
-//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, fixes what failed,
-//! and breaks it on purpose.
+//! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, and fixes what failed.
 
 use std::process::ExitCode;
 
@@ -25,7 +24,7 @@ mod run;
 mod terminal;
 mod top;
 
-/// Runs the fleet, registers customers, follows what became of them, fixes what failed, and breaks it on purpose.
+/// Runs the fleet, registers customers, follows what became of them, and fixes what failed.
 #[derive(Parser)]
 #[command(name = "fleet", version)]
 struct Cli {

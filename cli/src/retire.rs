@@ -1,4 +1,4 @@
-//! `fleet retire`: takes a service that is no more off the broker.
+//! `fleet retire`: removes a retired service from the broker.
 
 use std::{
     process::ExitCode,
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(14);
 /// Between two looks.
 const REST: Duration = Duration::from_millis(500);
 
-/// Take a service that is no more off the broker: unbind its queue, and show what is left in it.
+/// Remove a retired service from the broker: unbind its queue, and show what is left in it.
 ///
 /// The service must be stopped. With --yes its queue, its dead-letter queue and its history are deleted, with all that is in
 /// them, and the exchanges of its events. What it has in the database stays.
