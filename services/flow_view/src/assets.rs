@@ -1,8 +1,6 @@
 //! The pages: plain HTML, CSS and JavaScript modules, embedded in the program. There is no build step and nothing is loaded
 //! from elsewhere.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use axum::{
     Router,
     extract::Path,
@@ -16,6 +14,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use rust_embed::{EmbeddedFile, RustEmbed};
 use service::problem::Problem;
 
 /// Nothing but our own files, nothing inline, and no page may frame ours: a name that holds markup stays text, and if it
@@ -23,49 +22,10 @@ use service::problem::Problem;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/// The files, each a name and its text.
-macro_rules! assets {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../assets/", $name)))),*]
-    };
-}
-
-const ASSETS: &[(&str, &str)] = assets![
-    "flow.html",
-    "parked.html",
-    "index.html",
-    "logo.svg",
-    "base.css",
-    "flow.css",
-    "parked.css",
-    "live.css",
-    "parts.css",
-    "api.js",
-    "flow-details.js",
-    "service-card.js",
-    "copy-button.js",
-    "dom.js",
-    "shapes.js",
-    "editor.js",
-    "flow.js",
-    "flow-list.js",
-    "format.js",
-    "parked.js",
-    "live.js",
-    "choreography-map.js",
-    "session.js",
-    "icons.js",
-    "message-list.js",
-    "message-view.js",
-    "register.js",
-    "choreography-layout.js",
-    "message-details.js",
-    "overdue.js",
-    "theme.js",
-    "timeline.js",
-    "tree.js",
-    "waterfall.js",
-];
+/// Every file of the folder, in debug builds too: a program stands alone.
+#[derive(RustEmbed)]
+#[folder = "assets/"]
+struct Assets;
 
 /// The pages and what they load.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
@@ -83,14 +43,14 @@ async fn moved(uri: Uri) -> Redirect {
 }
 
 fn asset(name: &str, request: &HeaderMap) -> Response {
-    let Some((_, text)) = ASSETS.iter().find(|(known, _)| *known == name) else {
+    let Some(file) = Assets::get(name) else {
         return Problem::not_found("there is no such file").into_response();
     };
-    let tag = tag(text);
+    let tag = tag(&file);
     if request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
     }
-    (secured(), [(CONTENT_TYPE, media_type(name).to_owned()), (ETAG, tag)], *text).into_response()
+    (secured(), [(CONTENT_TYPE, media_type(name).to_owned()), (ETAG, tag)], file.data).into_response()
 }
 
 /// The browser asks each time whether its copy is still the one: a new version is there at once.
@@ -104,10 +64,10 @@ fn secured() -> [(HeaderName, &'static str); 5] {
     ]
 }
 
-fn tag(text: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
+/// The beginning of the content's digest, in quotes (RFC 9110, section 8.8.3).
+fn tag(file: &EmbeddedFile) -> String {
+    let digest = file.metadata.sha256_hash();
+    format!("\"{:016x}\"", digest[..8].iter().fold(0_u64, |tag, byte| tag << 8 | u64::from(*byte)))
 }
 
 fn media_type(name: &str) -> &'static str {
@@ -121,26 +81,17 @@ fn media_type(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, fs, path::Path};
-
     use axum::{body::Body, http::Request};
     use tower::ServiceExt;
 
     use super::*;
 
-    /// A new file that nobody listed would be missing in the program only.
-    #[test]
-    fn every_file_is_embedded() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
-        let there = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-        let listed = ASSETS.iter().map(|(name, _)| (*name).to_owned());
-        assert_eq!(there.collect::<BTreeSet<_>>(), listed.collect::<BTreeSet<_>>());
-    }
-
     /// Trusted Types would refuse it too, but only when it is reached.
     #[test]
     fn no_script_makes_markup_of_data() {
-        for (name, text) in ASSETS {
+        for name in Assets::iter() {
+            let file = Assets::get(&name).unwrap();
+            let text = str::from_utf8(&file.data).unwrap();
             for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "DOMParser"] {
                 assert!(!text.contains(sink), "{name} has {sink}");
             }
