@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use e2e::services;
+use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::handling::republish_all;
@@ -59,7 +60,6 @@ pub async fn take_mail_away(context: &mut DrillContext<'_>) -> anyhow::Result<()
 /// retained goes out again, so that the histories are whole once more. Until an operator sees to that, a customer's next
 /// event passes the one that was lost.
 pub async fn wipe_broker(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
-    const EVER: &str = "2000-01-01T00:00:00Z";
     context.expected.may_reorder = true;
     context.put_on_load();
     context.until_percent(30).await?;
@@ -70,7 +70,7 @@ pub async fn wipe_broker(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     for service in services() {
         context.until_ready(service).await?;
     }
-    republish_all(context, EVER).await?;
+    republish_all(context, &Timestamp::UNIX_EPOCH.to_string()).await?;
     context.lifted();
     context.finish_load().await
 }
