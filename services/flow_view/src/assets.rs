@@ -1,6 +1,8 @@
 //! The pages: plain HTML, CSS and JavaScript modules, embedded in the program. There is no build step and nothing is loaded
 //! from elsewhere.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use axum::{
     Router,
     extract::Path,
@@ -14,7 +16,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
 use service::problem::Problem;
 
 /// Nothing but our own files, nothing inline, and no page may frame ours: a name that holds markup stays text, and if it
@@ -27,14 +29,43 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 #[folder = "assets/"]
 struct Assets;
 
+/// A page: what is its own within the shell is in the folder of its name.
+struct Page {
+    path: &'static str,
+    name: &'static str,
+    title: &'static str,
+}
+
+const PAGES: [Page; 3] = [
+    Page { path: "/", name: "live", title: "Live flows" },
+    Page { path: "/flow", name: "flow", title: "A flow" },
+    Page { path: "/parked", name: "parked", title: "Parked messages" },
+];
+
+impl Page {
+    /// As it is sent. The texts are ours: nothing needs to be escaped.
+    fn html(&self) -> String {
+        let [shell, main] = ["shell.html".to_owned(), format!("{0}/{0}.html", self.name)].map(|name| text(&name));
+        let link = format!("<a href=\"{}\"", self.path);
+        let shell = shell.replace(&link, &format!("{link} aria-current=\"page\""));
+        shell.replace("{{title}}", self.title).replace("{{page}}", self.name).replace("{{main}}", &main)
+    }
+}
+
+/// An embedded text; empty if there is none.
+fn text(name: &str) -> String {
+    Assets::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default()
+}
+
 /// The pages and what they load.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new()
-        .route("/", get(async |headers: HeaderMap| asset("index.html", &headers)))
-        .route("/flow", get(async |headers: HeaderMap| asset("flow.html", &headers)))
-        .route("/parked", get(async |headers: HeaderMap| asset("parked.html", &headers)))
+    let pages = PAGES.into_iter().fold(Router::new(), |routes, page| {
+        let html = page.html();
+        routes.route(page.path, get(async move |headers: HeaderMap| file("page.html", html.into_bytes(), &headers)))
+    });
+    pages
         .route("/hospital", get(moved))
-        .route("/assets/{name}", get(async |Path(name): Path<String>, headers: HeaderMap| asset(&name, &headers)))
+        .route("/assets/{*name}", get(async |Path(name): Path<String>, headers: HeaderMap| asset(&name, &headers)))
 }
 
 /// Where the page of parked messages was before.
@@ -43,14 +74,18 @@ async fn moved(uri: Uri) -> Redirect {
 }
 
 fn asset(name: &str, request: &HeaderMap) -> Response {
-    let Some(file) = Assets::get(name) else {
-        return Problem::not_found("there is no such file").into_response();
-    };
-    let tag = tag(&file);
+    match Assets::get(name) {
+        Some(found) => file(name, found.data.into_owned(), request),
+        None => Problem::not_found("there is no such file").into_response(),
+    }
+}
+
+fn file(name: &str, content: Vec<u8>, request: &HeaderMap) -> Response {
+    let tag = tag(&content);
     if request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
     }
-    (secured(), [(CONTENT_TYPE, media_type(name).to_owned()), (ETAG, tag)], file.data).into_response()
+    (secured(), [(CONTENT_TYPE, media_type(name).to_owned()), (ETAG, tag)], content).into_response()
 }
 
 /// The browser asks each time whether its copy is still the one: a new version is there at once.
@@ -64,10 +99,11 @@ fn secured() -> [(HeaderName, &'static str); 5] {
     ]
 }
 
-/// The beginning of the content's digest, in quotes (RFC 9110, section 8.8.3).
-fn tag(file: &EmbeddedFile) -> String {
-    let digest = file.metadata.sha256_hash();
-    format!("\"{:016x}\"", digest[..8].iter().fold(0_u64, |tag, byte| tag << 8 | u64::from(*byte)))
+/// A hash of the content, in quotes (RFC 9110, section 8.8.3).
+fn tag(content: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
 }
 
 fn media_type(name: &str) -> &'static str {
@@ -100,14 +136,28 @@ mod tests {
 
     #[test]
     fn a_page_comes_with_its_policy_and_again_only_if_it_has_changed() {
-        let first = asset("index.html", &HeaderMap::new());
+        let first = asset("lib/base.css", &HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         assert!(first.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"));
         let tag = first.headers()[ETAG].clone();
-        let again = asset("index.html", &HeaderMap::from_iter([(IF_NONE_MATCH, tag)]));
+        let again = asset("lib/base.css", &HeaderMap::from_iter([(IF_NONE_MATCH, tag)]));
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-        let other = asset("index.html", &HeaderMap::from_iter([(IF_NONE_MATCH, "\"other\"".parse().unwrap())]));
+        let other = asset("lib/base.css", &HeaderMap::from_iter([(IF_NONE_MATCH, "\"other\"".parse().unwrap())]));
         assert_eq!(other.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_page_is_whole_and_says_which_it_is() {
+        for page in &PAGES {
+            let html = page.html();
+            assert!(html.contains("<main id=\"main\"") && !html.contains("{{"), "{html}");
+            assert!(html.contains(&format!("<title>{} · ", page.title)), "{html}");
+            let marked = html.matches("aria-current").count();
+            assert_eq!(marked, usize::from(page.path != "/flow"), "{html}");
+            for part in html.split('"').filter_map(|text| text.strip_prefix("/assets/")) {
+                assert!(Assets::get(part).is_some(), "{}: {part}", page.path);
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 // The signs of the map: arrows, events, and events in words.
 
-import { element, svg } from "./dom.js";
-import { list } from "./format.js";
-import { service, shape } from "./icons.js";
+import { element, svg } from "../lib/dom.js";
+import { list } from "../lib/format.js";
+import { service, shape } from "../lib/icons.js";
 import { PILL } from "./choreography-layout.js";
 
 export function curve(from, to) {

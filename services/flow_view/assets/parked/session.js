@@ -1,6 +1,6 @@
 // Who operates: the name and the token, kept by this tab alone, and requests to the services' administration with them.
 
-import { Problem, send } from "./api.js";
+import { Problem, send } from "../lib/api.js";
 
 const KEY = "operator";
 

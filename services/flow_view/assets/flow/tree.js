@@ -1,10 +1,10 @@
 // The tree of causation: each event, what it called for, and what came of it.
 
-import { copyable } from "./copy-button.js";
-import { element } from "./dom.js";
-import { age, duration, exact, list, short } from "./format.js";
-import { mark, service } from "./icons.js";
-import { held, parkedPage, isParked } from "./overdue.js";
+import { copyable } from "../lib/copy-button.js";
+import { element } from "../lib/dom.js";
+import { age, duration, exact, list, short } from "../lib/format.js";
+import { mark, service } from "../lib/icons.js";
+import { held, parkedPage, isParked } from "../lib/overdue.js";
 import { flatten } from "./waterfall.js";
 
 const WORDS = { done: "done", open: "expected", overdue: "overdue", skipped: "not needed", unseen: "unseen" };

@@ -1,10 +1,10 @@
 // The list of parked messages of all services.
 
-import { arrange, element, setText } from "./dom.js";
-import { age, now, number } from "./format.js";
-import { service } from "./icons.js";
+import { arrange, element, setText } from "../lib/dom.js";
+import { age, now, number } from "../lib/format.js";
+import { service } from "../lib/icons.js";
 import { ask } from "./session.js";
-import { parkedPage } from "./overdue.js";
+import { parkedPage } from "../lib/overdue.js";
 
 const MOST = 500;
 

@@ -1,11 +1,11 @@
 // One parked message: what is known of it, and what an operator can do about it.
 
-import { announce } from "./copy-button.js";
-import { element } from "./dom.js";
+import { announce } from "../lib/copy-button.js";
+import { element } from "../lib/dom.js";
 import { editor } from "./editor.js";
-import { json } from "./api.js";
+import { json } from "../lib/api.js";
 import { ask } from "./session.js";
-import { service } from "./icons.js";
+import { service } from "../lib/icons.js";
 import { sheet } from "./message-details.js";
 
 const LOOK_EVERY = 600;

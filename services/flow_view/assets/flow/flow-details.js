@@ -1,10 +1,10 @@
 // One flow as people read it: how it stands, its times, its tree, its ids, and where to look further.
 
-import { copyable } from "./copy-button.js";
-import { element, outside } from "./dom.js";
-import { dated, duration, short } from "./format.js";
-import { mark, state } from "./icons.js";
-import { parkedPage, isParked, sentence } from "./overdue.js";
+import { copyable } from "../lib/copy-button.js";
+import { element, outside } from "../lib/dom.js";
+import { dated, duration, short } from "../lib/format.js";
+import { mark, state } from "../lib/icons.js";
+import { parkedPage, isParked, sentence } from "../lib/overdue.js";
 import { tree } from "./tree.js";
 import { waterfall } from "./waterfall.js";
 

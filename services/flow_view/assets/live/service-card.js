@@ -1,8 +1,8 @@
 // A service beside the map: whether it is ready, and what it has not worked off.
 
-import { element, setText } from "./dom.js";
-import { number } from "./format.js";
-import { service } from "./icons.js";
+import { element, setText } from "../lib/dom.js";
+import { number } from "../lib/format.js";
+import { service } from "../lib/icons.js";
 
 export function serviceCard({ name, height }) {
   const card = element(

@@ -1,10 +1,10 @@
 // The page of one flow, or of all flows of a customer.
 
-import { follow, get, showConnection } from "./api.js";
+import { follow, get, showConnection } from "../lib/api.js";
 import { article } from "./flow-details.js";
-import { announce } from "./copy-button.js";
-import { element } from "./dom.js";
-import { serverTime, short } from "./format.js";
+import { announce } from "../lib/copy-button.js";
+import { element } from "../lib/dom.js";
+import { serverTime, short } from "../lib/format.js";
 
 const LOOK_AGAIN = 2000;
 const SETTLE = 150;

@@ -1,10 +1,10 @@
 // The list of flows, newest first. What arrives is gathered and shown a few times a second, however much it is.
 
-import { get } from "./api.js";
-import { arrange, element, setText } from "./dom.js";
-import { age, duration, short } from "./format.js";
-import { state } from "./icons.js";
-import { parkedPage, isParked, sentence } from "./overdue.js";
+import { get } from "../lib/api.js";
+import { arrange, element, setText } from "../lib/dom.js";
+import { age, duration, short } from "../lib/format.js";
+import { state } from "../lib/icons.js";
+import { parkedPage, isParked, sentence } from "../lib/overdue.js";
 import { tiny, told } from "./timeline.js";
 
 /** How many rows are shown at most while new ones come in. */

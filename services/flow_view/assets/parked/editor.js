@@ -1,6 +1,6 @@
 // Corrects an event: its text, whether it is JSON, and why the service refuses it. What was typed is kept when it does.
 
-import { element, setText } from "./dom.js";
+import { element, setText } from "../lib/dom.js";
 import { ask } from "./session.js";
 
 /** The event as people read it. What is no JSON is a text. */

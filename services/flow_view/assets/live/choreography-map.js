@@ -1,9 +1,9 @@
 // Draws the choreography: the services with their health, and their events with what flows at the moment.
 
 import { serviceCard, showHealth } from "./service-card.js";
-import { element, setText, svg } from "./dom.js";
+import { element, setText, svg } from "../lib/dom.js";
 import { curve, describe, pill, signpost, tips } from "./shapes.js";
-import { number } from "./format.js";
+import { number } from "../lib/format.js";
 import { connect, place } from "./choreography-layout.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");

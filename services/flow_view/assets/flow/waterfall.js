@@ -1,8 +1,8 @@
 // The timeline of a flow: for each event a bar from its cause to itself, the exact times on hover and focus.
 
-import { element } from "./dom.js";
-import { duration, exact } from "./format.js";
-import { mark } from "./icons.js";
+import { element } from "../lib/dom.js";
+import { duration, exact } from "../lib/format.js";
+import { mark } from "../lib/icons.js";
 
 /** The share of the width that is left for what is still missing. */
 const TO_COME = 0.16;

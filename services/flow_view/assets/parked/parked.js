@@ -1,8 +1,8 @@
 // Parked messages: who operates, which messages there are, and the one that is looked after.
 
-import { get, showConnection } from "./api.js";
-import { element, setText } from "./dom.js";
-import { serverTime } from "./format.js";
+import { get, showConnection } from "../lib/api.js";
+import { element, setText } from "../lib/dom.js";
+import { serverTime } from "../lib/format.js";
 import { keep, operator } from "./session.js";
 import { parked, MessageList } from "./message-list.js";
 import { RecordView } from "./message-view.js";

@@ -1,9 +1,9 @@
 // The registration form: somebody invented is filled in, and the flow that begins is shown while it runs.
 
-import { json, send } from "./api.js";
-import { element, setText } from "./dom.js";
-import { duration } from "./format.js";
-import { state } from "./icons.js";
+import { json, send } from "../lib/api.js";
+import { element, setText } from "../lib/dom.js";
+import { duration } from "../lib/format.js";
+import { state } from "../lib/icons.js";
 import { tiny } from "./timeline.js";
 
 const NAMES = [

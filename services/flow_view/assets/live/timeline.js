@@ -1,8 +1,8 @@
 // A flow in one line: a mark per event, placed by its time.
 
-import { svg } from "./dom.js";
-import { duration } from "./format.js";
-import { shape } from "./icons.js";
+import { svg } from "../lib/dom.js";
+import { duration } from "../lib/format.js";
+import { shape } from "../lib/icons.js";
 
 const WIDTH = 320;
 const HEIGHT = 20;

@@ -1,12 +1,12 @@
 // What is known of a parked message, drawn.
 
-import { copyable } from "./copy-button.js";
-import { element } from "./dom.js";
+import { copyable } from "../lib/copy-button.js";
+import { element } from "../lib/dom.js";
 import { pretty } from "./editor.js";
-import { dated, number } from "./format.js";
-import { service } from "./icons.js";
+import { dated, number } from "../lib/format.js";
+import { service } from "../lib/icons.js";
 import { times } from "./message-list.js";
-import { parkedPage } from "./overdue.js";
+import { parkedPage } from "../lib/overdue.js";
 
 /** The parts of the sheet: of `record` in the service `name`, with what was `said` last and what can be done. */
 export function sheet(name, record, said, actions) {

@@ -1,11 +1,11 @@
 // The live page: pulse, map, registration, and the flows as they come.
 
-import { follow, get, showConnection } from "./api.js";
-import { element, setText } from "./dom.js";
+import { follow, get, showConnection } from "../lib/api.js";
+import { element, setText } from "../lib/dom.js";
 import { FlowList } from "./flow-list.js";
-import { number, serverTime } from "./format.js";
+import { number, serverTime } from "../lib/format.js";
 import { ChoreographyMap } from "./choreography-map.js";
-import { service } from "./icons.js";
+import { service } from "../lib/icons.js";
 import { RegisterForm } from "./register.js";
 
 const byId = (id) => document.getElementById(id);
