@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use clap::Args;
 use client::{ApiError, FleetDir, http};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,24 +19,40 @@ pub struct Management {
     vhost: String,
 }
 
-impl Management {
+/// Where an administrator reaches the broker.
+#[derive(Clone, Debug, Args)]
+pub struct BrokerArgs {
+    /// The broker's HTTP API as an administrator, who alone may read rights and delete: `http://admin:PASSWORD@HOST:PORT`; if
+    /// not given, that of the running fleet.
+    #[arg(long, env, hide_env_values = true, value_name = "URL")]
+    management_admin_url: Option<SecretString>,
+    /// The fleet's vhost.
+    #[arg(long, default_value = "/pasdetrois")]
+    vhost: String,
+    #[command(flatten)]
+    pub fleet: FleetDir,
+}
+
+impl BrokerArgs {
+    /// As an administrator; `None` if nobody says where.
+    pub fn as_administrator(&self) -> anyhow::Result<Option<Management>> {
+        self.find(self.management_admin_url.as_ref(), "MANAGEMENT_ADMIN_URL")
+    }
+
     /// The API at `given`, else where the fleet's folder says under `name`; `None` if nobody says.
-    pub fn find(
-        given: Option<&SecretString>,
-        name: &str,
-        fleet: &FleetDir,
-        vhost: &str,
-    ) -> anyhow::Result<Option<Self>> {
+    pub fn find(&self, given: Option<&SecretString>, name: &str) -> anyhow::Result<Option<Management>> {
         let url = match given {
             Some(url) if !url.expose_secret().is_empty() => Some(url.clone()),
-            _ => fleet.setting(name)?.map(SecretString::from),
+            _ => self.fleet.setting(name)?.map(SecretString::from),
         };
         let Some(url) = url else { return Ok(None) };
         // The parser's message could quote the password.
         let url = Url::parse(url.expose_secret()).map_err(|_| anyhow!("{name} is not a valid URL"))?;
-        Ok(Some(Self { client: http::client()?, url, vhost: vhost.to_owned() }))
+        Ok(Some(Management { client: http::client()?, url, vhost: self.vhost.clone() }))
     }
+}
 
+impl Management {
     /// The vhost, as a segment of paths.
     pub fn vhost(&self) -> &str {
         &self.vhost

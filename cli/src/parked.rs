@@ -64,3 +64,57 @@ async fn run(operations: &Operations, command: Command) -> anyhow::Result<u8> {
         Command::Discard(args) => discard::discard(operations, &args).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use client::parked::Record;
+    use jiff::Timestamp;
+    use messaging::{
+        audit,
+        parked::operations::{self, State},
+    };
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    /// The client has shapes of its own, as whoever asks from outside has: they read all that a service writes.
+    #[test]
+    fn the_client_loses_nothing_of_what_a_service_tells() {
+        for state in [State::Waiting, State::Behind, State::Dead, State::Done, State::Discarded] {
+            let (id, at) = (Uuid::now_v7(), Timestamp::UNIX_EPOCH);
+            let written = operations::Record {
+                summary: operations::Summary {
+                    seq: 1,
+                    event_id: id,
+                    event_type: "order_placed".into(),
+                    subject: Some(id),
+                    state,
+                    reason: "timed_out".into(),
+                    attempts: 2,
+                    parked_at: at,
+                    next_attempt_at: Some(at),
+                    resolved_at: None,
+                    edited: true,
+                    muted: false,
+                },
+                waits_behind: Some(id),
+                correlation_id: None,
+                trace_id: Some("b6902b42d195e0d35ea22e6cb5894358".into()),
+                error: "late".into(),
+                event: json!({ "id": id }),
+                original: Some("no JSON".into()),
+                failures: vec![operations::Attempt { number: 1, at, reason: "timed_out".into(), error: "late".into() }],
+                audit: vec![audit::Entry {
+                    operator: "ada".into(),
+                    action: "retry".into(),
+                    reason: None,
+                    before: Some(json!({ "state": "dead" })),
+                    after: None,
+                    at,
+                }],
+            };
+            let written: Value = serde_json::to_value(written).unwrap();
+            let read: Record = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), written);
+        }
+    }
+}

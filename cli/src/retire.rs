@@ -7,12 +7,11 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use client::{FleetDir, http, output};
-use secrecy::SecretString;
+use client::{http, output};
 use serde::Deserialize;
 use tokio::time::sleep;
 
-use crate::management::Management;
+use crate::management::{BrokerArgs, Management};
 
 /// There is nothing of that service.
 const NOTHING: u8 = 3;
@@ -37,14 +36,8 @@ pub struct RetireArgs {
     /// Delete what is left, too.
     #[arg(long)]
     yes: bool,
-    /// The broker's HTTP API, as an administrator: `http://admin:PASSWORD@HOST:PORT`; if not given, that of the running fleet.
-    #[arg(long, env, hide_env_values = true, value_name = "URL")]
-    management_admin_url: Option<SecretString>,
-    /// The fleet's vhost.
-    #[arg(long, default_value = "/pasdetrois")]
-    vhost: String,
     #[command(flatten)]
-    fleet: FleetDir,
+    broker: BrokerArgs,
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -73,9 +66,10 @@ struct Binding {
 
 /// Unbinds, shows, deletes.
 pub fn retire(args: &RetireArgs) -> anyhow::Result<ExitCode> {
-    let broker =
-        Management::find(args.management_admin_url.as_ref(), "MANAGEMENT_ADMIN_URL", &args.fleet, &args.vhost)?
-            .context("no broker to ask: set MANAGEMENT_ADMIN_URL to its HTTP API (http://admin:PASSWORD@HOST:PORT)")?;
+    let broker = args
+        .broker
+        .as_administrator()?
+        .context("no broker to ask: set MANAGEMENT_ADMIN_URL to its HTTP API (http://admin:PASSWORD@HOST:PORT)")?;
     http::block_on(async {
         let left = until_unconsumed(&broker, &args.name).await?;
         if left.is_empty() {

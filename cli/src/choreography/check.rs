@@ -8,7 +8,7 @@ use client::{FleetDir, Service, http, output};
 use reqwest::Client;
 use secrecy::SecretString;
 
-use crate::management::{Management, TIME_LIMIT};
+use crate::management::{BrokerArgs, TIME_LIMIT};
 
 mod compare;
 mod declared;
@@ -31,15 +31,9 @@ pub struct CheckArgs {
     /// fleet.
     #[arg(long, env, hide_env_values = true, value_name = "URL")]
     management_url: Option<SecretString>,
-    /// The same as an administrator, who alone may read users' rights; if not given, that of the running fleet. Without one,
-    /// only who publishes is known, and not who might.
-    #[arg(long, env, hide_env_values = true, value_name = "URL")]
-    management_admin_url: Option<SecretString>,
-    /// The fleet's vhost.
-    #[arg(long, default_value = "/pasdetrois")]
-    vhost: String,
+    // Without an administrator's, only who publishes is known, and not who might.
     #[command(flatten)]
-    fleet: FleetDir,
+    broker: BrokerArgs,
 }
 
 /// Asks, compares, tells.
@@ -62,16 +56,17 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn ask(args: &CheckArgs) -> anyhow::Result<Found> {
-    let find = |given: &Option<SecretString>, name| Management::find(given.as_ref(), name, &args.fleet, &args.vhost);
-    let broker = find(&args.management_url, "MANAGEMENT_URL")?
+    let broker = args
+        .broker
+        .find(args.management_url.as_ref(), "MANAGEMENT_URL")?
         .context("no broker to ask: set MANAGEMENT_URL to its HTTP API (http://monitor:PASSWORD@HOST:PORT)")?;
     let mut found = look::look(&broker).await?;
-    if let Some(broker) = find(&args.management_admin_url, "MANAGEMENT_ADMIN_URL")? {
+    if let Some(broker) = args.broker.as_administrator()? {
         found.rights = Some(look::rights(&broker).await?);
     }
     let client = http::client()?;
     for &service in Service::all() {
-        found.services.push(registered(&client, service, &args.fleet).await.context(service.name())?);
+        found.services.push(registered(&client, service, &args.broker.fleet).await.context(service.name())?);
     }
     Ok(found)
 }

@@ -20,9 +20,14 @@ pub struct Evaluated {
 impl Observed<'_> {
     /// What it amounts to.
     pub fn evaluate(&self) -> Evaluated {
-        let (first, expected, problems) = (self.first, self.expected(), self.contradictions());
+        self.judge(&self.expected())
+    }
+
+    /// The same, by what is expected.
+    pub(crate) fn judge(&self, expected: &[Expected]) -> Evaluated {
+        let (first, problems) = (self.first, self.contradictions());
         let began_with = self.events.iter().find(|event| event.event_id == first.correlation_id);
-        let (state, since) = self.stands(&expected, &problems);
+        let (state, since) = self.stands(expected, &problems);
         let flow = Flow {
             correlation_id: first.correlation_id,
             customer_id: first.customer_id,

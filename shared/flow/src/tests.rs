@@ -1,11 +1,10 @@
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
-use contracts::choreography::{REACTIONS, Reaction};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::*;
+use super::{logged::fixtures::KNOWN, *};
 
 const ONBOARDED: &str = "customer_created@0
     welcome_email_sent@40<customer_created
@@ -50,12 +49,6 @@ fn events(short: &str) -> Vec<ObservedEvent> {
 fn without(short: &str, what: &str) -> String {
     short.lines().filter(|line| !line.trim().starts_with(what)).collect::<Vec<_>>().join("\n")
 }
-
-/// The reactions of the three services that these samples know: others may have joined since.
-static KNOWN: LazyLock<Vec<Reaction>> = LazyLock::new(|| {
-    let known = |reaction: &&Reaction| ["customer", "email", "loyalty"].contains(&reaction.service);
-    REACTIONS.iter().filter(known).copied().collect()
-});
 
 fn observed<'a>(events: &'a [ObservedEvent], statuses: &'a [ReportedStatus], now: Timestamp) -> Observed<'a> {
     Observed::new(&KNOWN, events, statuses, now).unwrap()

@@ -29,8 +29,9 @@ impl From<&Expected> for Step {
 impl Observed<'_> {
     /// The flow in full.
     pub fn detail(&self) -> FlowDetail {
-        let flow = self.evaluate().flow;
-        let mut builder = TreeBuilder { observed: self, steps: self.expected(), placed: BTreeSet::new() };
+        let steps = self.expected();
+        let flow = self.judge(&steps).flow;
+        let mut builder = TreeBuilder { observed: self, steps, placed: BTreeSet::new() };
         let is_first = |event: &ObservedEvent| event.event_id == flow.correlation_id || event.causation_id.is_none();
         let mut tree: Vec<_> =
             self.events.iter().filter(|event| is_first(event)).filter_map(|event| builder.build(event)).collect();

@@ -1,7 +1,7 @@
 //! What operators did, when, and what it changed: written in the transaction that did it, never rewritten.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgConnection, query, query_as};
 use utoipa::ToSchema;
@@ -23,7 +23,7 @@ pub(crate) struct Action<'a> {
 }
 
 /// A line of the trail.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Entry {
     /// The operator, as claimed.
     pub operator: String,

@@ -1,13 +1,11 @@
 //! The three owners as far as they publish, and the view.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, body::Body};
-use contracts::choreography::{self, REACTIONS, Reaction};
+use contracts::choreography;
 use event::{Envelope, EventMeta, OutboxRecord, TraceContext};
+use flow::logged::fixtures::KNOWN;
 use flow_view::{
     FlowViewConfig, OperationsUrls,
     http::{AppState, api},
@@ -25,12 +23,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
-
-/// The reactions that these tests answer for: others may have joined since.
-static KNOWN: LazyLock<Vec<Reaction>> = LazyLock::new(|| {
-    let known = |reaction: &&Reaction| ["customer", "email", "loyalty"].contains(&reaction.service);
-    REACTIONS.iter().filter(known).copied().collect()
-});
 
 pub struct Stage {
     pub bus: MemoryBus,

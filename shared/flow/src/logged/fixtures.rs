@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "for tests")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use contracts::choreography::{REACTIONS, Reaction};
 use jiff::{SignedDuration, Timestamp};
@@ -47,10 +47,11 @@ pub fn line(short: &str) -> String {
     json.to_string()
 }
 
-/// What the services of these samples do: others may have joined since.
-pub fn reactions() -> Vec<Reaction> {
-    REACTIONS.iter().filter(|reaction| ["customer", "email", "loyalty"].contains(&reaction.service)).copied().collect()
-}
+/// The reactions of the three services that samples know: others may have joined since.
+pub static KNOWN: LazyLock<Vec<Reaction>> = LazyLock::new(|| {
+    let known = |reaction: &&Reaction| ["customer", "email", "loyalty"].contains(&reaction.service);
+    REACTIONS.iter().filter(known).copied().collect()
+});
 
 pub fn hops(shorts: &str) -> BTreeSet<Hop> {
     let shorts = shorts.lines().map(str::trim).filter(|short| !short.is_empty());
@@ -58,7 +59,7 @@ pub fn hops(shorts: &str) -> BTreeSet<Hop> {
 }
 
 pub fn flow(shorts: &str) -> Flow {
-    Flow::new(&reactions(), FLOW.parse().unwrap(), &hops(shorts))
+    Flow::new(&KNOWN, FLOW.parse().unwrap(), &hops(shorts))
 }
 
 /// A registration that went well.

@@ -32,7 +32,7 @@ impl Flow {
     /// Built from `hops`, in whatever order they were logged; judged by `reactions`.
     pub fn new(reactions: &[Reaction], correlation_id: Uuid, hops: &BTreeSet<Hop>) -> Self {
         let began_at = began_at(correlation_id, hops);
-        let events = tree::grow(correlation_id, began_at, hops);
+        let events = tree::trees(correlation_id, began_at, hops);
         let trace_ids: BTreeSet<_> = hops.iter().filter_map(|hop| hop.trace_id).collect();
         let subjects: BTreeSet<_> = hops.iter().filter_map(|hop| hop.subject).collect();
         Self {

@@ -45,21 +45,21 @@ impl Node {
 }
 
 /// The tree of the event `first`, and after it those of events whose cause is unknown.
-pub fn grow(first: Uuid, began_at: Timestamp, hops: &BTreeSet<Hop>) -> Vec<Node> {
-    let mut seeds = Seeds { began_at, hops: BTreeMap::new() };
+pub fn trees(first: Uuid, began_at: Timestamp, hops: &BTreeSet<Hop>) -> Vec<Node> {
+    let mut builder = TreeBuilder { began_at, hops: BTreeMap::new() };
     for hop in hops {
-        seeds.hops.entry(hop.event_id).or_default().push(hop);
+        builder.hops.entry(hop.event_id).or_default().push(hop);
     }
-    let known: BTreeSet<_> = seeds.hops.keys().copied().collect();
+    let known: BTreeSet<_> = builder.hops.keys().copied().collect();
     let is_root = |hops: &[&Hop]| match cause(hops) {
         Some(cause) => hops[0].event_id == first || !known.contains(&cause),
         None => true,
     };
-    let roots = seeds.sorted(|hops| is_root(hops));
-    let mut trees: Vec<_> = roots.into_iter().filter_map(|id| seeds.plant(id)).collect();
+    let roots = builder.sorted(|hops| is_root(hops));
+    let mut trees: Vec<_> = roots.into_iter().filter_map(|id| builder.build(id)).collect();
     // Whatever is left is its own cause, by way of others: no service does that, but a forged log may.
-    while let Some(id) = seeds.hops.keys().next().copied() {
-        trees.extend(seeds.plant(id));
+    while let Some(id) = builder.hops.keys().next().copied() {
+        trees.extend(builder.build(id));
     }
     for tree in &mut trees {
         tree.orphan = tree.event_id != first && tree.causation_id.is_some();
@@ -69,12 +69,12 @@ pub fn grow(first: Uuid, began_at: Timestamp, hops: &BTreeSet<Hop>) -> Vec<Node>
 }
 
 /// Events that have no place in a tree yet, with their hops in order of time.
-struct Seeds<'a> {
+struct TreeBuilder<'a> {
     began_at: Timestamp,
     hops: BTreeMap<Uuid, Vec<&'a Hop>>,
 }
 
-impl Seeds<'_> {
+impl TreeBuilder<'_> {
     /// The events that `wanted` takes, by type, so that the order is the same whatever the clocks say.
     fn sorted(&self, wanted: impl Fn(&[&Hop]) -> bool) -> Vec<Uuid> {
         let mut found: Vec<_> =
@@ -83,7 +83,7 @@ impl Seeds<'_> {
         found.into_iter().map(|(_, id)| id).collect()
     }
 
-    fn plant(&mut self, id: Uuid) -> Option<Node> {
+    fn build(&mut self, id: Uuid) -> Option<Node> {
         let hops = self.hops.remove(&id)?;
         let effects = self.sorted(|hops| cause(hops) == Some(id));
         Some(Node {
@@ -92,7 +92,7 @@ impl Seeds<'_> {
             causation_id: cause(&hops),
             orphan: false,
             steps: marks(self.began_at, &hops),
-            effects: effects.into_iter().filter_map(|effect| self.plant(effect)).collect(),
+            effects: effects.into_iter().filter_map(|effect| self.build(effect)).collect(),
         })
     }
 }

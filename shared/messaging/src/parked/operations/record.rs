@@ -2,7 +2,7 @@
 
 use event::Envelope;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgConnection, query, query_as, types::Text};
 use utoipa::ToSchema;
@@ -22,7 +22,7 @@ pub struct Filter {
 }
 
 /// A parked message in a list: nothing personal.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Summary {
     /// Its position here.
     #[serde(skip)]
@@ -52,7 +52,7 @@ pub struct Summary {
 }
 
 /// An attempt that failed.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Attempt {
     /// 1 is the first; one that is missing ended with the process.
     pub number: i32,
@@ -65,7 +65,7 @@ pub struct Attempt {
 }
 
 /// Everything that is known of a parked message; the event and the errors may hold personal data.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Record {
     /// As in a list.
     #[serde(flatten)]
