@@ -267,4 +267,20 @@ mod tests {
         let (state, summary) = outcome("1 email recorded email_confirmed\n2 email published email_confirmed");
         assert_eq!((state, summary.as_str()), (State::Done, "done: email_confirmed, 1 ms after the request"));
     }
+
+    #[test]
+    fn where_no_points_were_booked_none_need_be_taken_back_once_loyalty_is_done() {
+        let unbooked = without(&without(COMPENSATED, "status_points_added"), "status_points_revoked");
+        let summary = "compensated: customer_deactivated, 97 ms after the request";
+        assert_eq!(outcome(&unbooked), (State::Compensated, summary.into()));
+        let open = without(&unbooked, "loyalty handled customer_created");
+        assert_eq!(outcome(&open).0, State::Running);
+    }
+
+    #[test]
+    fn a_cause_from_before_the_logs_is_not_waited_for() {
+        let end = "97 customer recorded customer_onboarded < welcome_email_sent
+                   101 customer published customer_onboarded < welcome_email_sent";
+        assert_eq!(outcome(end), (State::Done, "done: customer_onboarded, 97 ms after the request".into()));
+    }
 }
