@@ -1,5 +1,7 @@
 //! The live page: a newcomer registers somebody and sees the flow run.
 
+use std::collections::HashSet;
+
 use anyhow::ensure;
 
 use super::{environment::page, stage::with_browser};
@@ -69,8 +71,15 @@ async fn the_map_shows_every_service_ready_and_what_flows() -> anyhow::Result<()
     with_browser(&[], async |browser| {
         browser.visit(&page("/")?).await?;
         browser.find("#register button.primary", "Register").await?.click().await?;
+        let mut marks = HashSet::new();
         for service in e2e::services() {
-            browser.find(&format!(".service-card[data-service={service}]"), "ready").await?;
+            let card = format!(".service-card[data-service={service}]");
+            browser.find(&card, "ready").await?;
+            let mark = format!(
+                "const mark = document.querySelector('{card} .mark'); \
+                return mark.getAttribute('d') + getComputedStyle(mark).fill"
+            );
+            ensure!(marks.insert(browser.run(&mark).await?), "{service} has the mark of another: {marks:?}");
         }
         for (event, ..) in e2e::events() {
             browser.find(".score .pill", event).await?;

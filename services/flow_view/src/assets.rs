@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use contracts::services::{Role, with_role};
 use rust_embed::RustEmbed;
 use service::problem::Problem;
 
@@ -48,6 +49,8 @@ impl Page {
         let [shell, main] = ["shell.html".to_owned(), format!("{0}/{0}.html", self.name)].map(|name| text(&name));
         let link = format!("<a href=\"{}\"", self.path);
         let shell = shell.replace(&link, &format!("{link} aria-current=\"page\""));
+        let services = with_role(Role::Participant).collect::<Vec<_>>().join(" ");
+        let shell = shell.replace("{{services}}", &services);
         shell.replace("{{title}}", self.title).replace("{{page}}", self.name).replace("{{main}}", &main)
     }
 }
@@ -152,6 +155,7 @@ mod tests {
             let html = page.html();
             assert!(html.contains("<main id=\"main\"") && !html.contains("{{"), "{html}");
             assert!(html.contains(&format!("<title>{} · ", page.title)), "{html}");
+            assert!(html.contains("data-services=\"customer "), "{html}");
             let marked = html.matches("aria-current").count();
             assert_eq!(marked, usize::from(page.path != "/flow"), "{html}");
             for part in html.split('"').filter_map(|text| text.strip_prefix("/assets/")) {

@@ -2,7 +2,7 @@
 
 import { element } from "../lib/dom.js";
 import { duration, exact } from "../lib/format.js";
-import { mark } from "../lib/icons.js";
+import { mark, ofOwner } from "../lib/icons.js";
 
 /** The share of the width that is left for what is still missing. */
 const TO_COME = 0.16;
@@ -77,7 +77,7 @@ function happened(node, cause, at) {
       ? ", its cause has not been seen yet"
       : "";
   const text = `${exact(node.recorded_at)}${after}`;
-  const shown = bar(`of-${node.owner}`, `${node.event_type}: ${text}`, at(from), at(node.at_ms));
+  const shown = bar(ofOwner(node.owner), `${node.event_type}: ${text}`, at(from), at(node.at_ms));
   shown.dataset.key = `bar ${node.event_id}`;
   if (parseFloat(at(from)) > 50) shown.classList.add("late");
   return row(node.owner, node.event_type, shown);

@@ -2,18 +2,29 @@
 
 import { element, svg } from "./dom.js";
 
-const SHAPES = {
-  customer: () => svg("circle", { r: 5 }),
-  email: () => svg("path", { d: "M0-6.2 6.2 0 0 6.2-6.2 0Z" }),
-  loyalty: () => svg("path", { d: "M0-5.8 6 4.8H-6Z" }),
-};
+/** The services that take part, in the order of their declaration; the server writes them into the page. */
+const OWNERS = document.documentElement.dataset.services.split(" ");
+
+/** Circle, diamond, triangle, pentagon, cross, bar: as many as base.css has colours. The seventh owner is as the first. */
+const SHAPES = [
+  "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0Z",
+  "M0-6.2 6.2 0 0 6.2-6.2 0Z",
+  "M0-5.8 6 4.8H-6Z",
+  "M0-6 5.7-1.9 3.5 4.9H-3.5L-5.7-1.9Z",
+  "M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
+  "M-6-3H6V3H-6Z",
+];
+const SQUARE = "M-4.5-4.5H4.5V4.5H-4.5Z";
+
+/** The class that gives an owner its colour; none for who takes no part. */
+export function ofOwner(owner) {
+  return OWNERS.includes(owner) ? `of-${OWNERS.indexOf(owner) % SHAPES.length}` : "of-nobody";
+}
 
 /** The shape of a service, centred on 0, 0. */
 export function shape(owner) {
-  const draw = SHAPES[owner] ?? (() => svg("rect", { x: -4.5, y: -4.5, width: 9, height: 9 }));
-  const node = draw();
-  node.classList.add("mark", `of-${owner in SHAPES ? owner : "nobody"}`);
-  return node;
+  const d = OWNERS.includes(owner) ? SHAPES[OWNERS.indexOf(owner) % SHAPES.length] : SQUARE;
+  return svg("path", { class: `mark ${ofOwner(owner)}`, d });
 }
 
 /** The shape of a service beside its name. */

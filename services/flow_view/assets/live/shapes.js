@@ -2,7 +2,7 @@
 
 import { element, svg } from "../lib/dom.js";
 import { list } from "../lib/format.js";
-import { service, shape } from "../lib/icons.js";
+import { ofOwner, service, shape } from "../lib/icons.js";
 import { PILL } from "./choreography-layout.js";
 
 export function curve(from, to) {
@@ -37,7 +37,7 @@ export function pill({ name, end, lane, x, y }) {
   const sign = svg("g", { transform: `translate(17 ${-7})` }, shape(lane));
   return svg(
     "g",
-    { class: `pill of-${lane}`, transform: `translate(${x} ${y})` },
+    { class: `pill ${ofOwner(lane)}`, transform: `translate(${x} ${y})` },
     svg("rect", { y: -PILL.height / 2, width: PILL.width, height: PILL.height, rx: 9 }),
     sign,
     svg("text", { class: "name", x: 29, y: -3 }, name),
