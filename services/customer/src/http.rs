@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use messaging::database::Database;
 use serde::{Deserialize, Serialize};
 use service::problem::{Problem, fields::FieldParser};
-use tracing::{Instrument, Span};
+use tracing::Span;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -125,10 +125,7 @@ async fn post_customer(
     let key = IdempotencyKey::from_headers(&headers)?;
     let registration = Registration::parse(fields)?;
     let trace_id = event::trace_id(&Span::current());
-    // A task of its own: axum drops a handler whose client hangs up, and a transaction is not to be dropped half-way.
-    let work = async move { register(&database, registration, key, trace_id).await };
-    let accepted = tokio::spawn(work.in_current_span()).await.map_err(|_| Problem::internal("panicked"))??;
-    Ok(created(&accepted))
+    Ok(created(&register(&database, registration, key, trace_id).await?))
 }
 
 fn created(accepted: &Accepted) -> Response {

@@ -6,8 +6,12 @@ use axum::http::{HeaderMap, StatusCode};
 use contracts::CustomerId;
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use messaging::{database::Database, unit_of_work::UnitOfWork};
-use service::{Task, problem::Problem};
+use messaging::{
+    database::Database,
+    unit_of_work::UnitOfWork,
+    worker::{Next, TurnFailed, Worker},
+};
+use service::problem::Problem;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
@@ -73,17 +77,25 @@ fn body_hash(customer: &Customer) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Forgets keys that are older than a day, every ten minutes.
-pub fn purge(database: Database) -> Task {
-    Box::new(move |shutdown| {
-        Box::pin(async move {
-            let ten_minutes = Duration::from_mins(10);
-            while tokio::time::timeout(ten_minutes, shutdown.cancelled()).await.is_err() {
-                // A database that is unreachable keeps its keys a little longer.
-                let _ = purge_keys(&database, database.clock.now() - KEPT).await;
-            }
-        })
-    })
+/// Forgets keys that are older than a day.
+pub struct Purge {
+    /// Where they are.
+    pub database: Database,
+}
+
+impl Worker for Purge {
+    fn part(&self) -> &'static str {
+        "idempotency keys"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "old idempotency keys can't be forgotten"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        let forgotten = purge_keys(&self.database, self.database.clock.now() - KEPT).await?;
+        Ok(Next::Within(if forgotten == 0 { Duration::from_mins(10) } else { Duration::from_millis(50) }))
+    }
 }
 
 /// Takes `key`; `false` if it is taken, by a registration that is younger than `oldest`. Waits for a concurrent twin.
@@ -124,11 +136,16 @@ async fn find_key(sql: &mut PgConnection, key: &str) -> Result<(Vec<u8>, Replay)
     Ok((row.body_hash, replay))
 }
 
-/// Forgets keys that are older than `oldest`.
-async fn purge_keys(database: &Database, oldest: Timestamp) -> Result<(), sqlx::Error> {
+/// Forgets some of the keys that are older than `oldest`; gives how many.
+async fn purge_keys(database: &Database, oldest: Timestamp) -> Result<u64, sqlx::Error> {
     let mut tx = database.begin().await?;
-    query!("DELETE FROM idempotency_keys WHERE created_at < $1", SqlTimestamp::from(oldest) as _)
-        .execute(tx.sql())
-        .await?;
-    tx.commit().await
+    let forgotten = query!(
+        "DELETE FROM idempotency_keys
+         WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT 1000)",
+        SqlTimestamp::from(oldest) as _,
+    )
+    .execute(tx.sql())
+    .await?;
+    tx.commit().await?;
+    Ok(forgotten.rows_affected())
 }

@@ -14,7 +14,7 @@ use contracts::{
         loyalty::StatusPointsAdded,
     },
 };
-use messaging::{database::Database, handler::Handlers};
+use messaging::{database::Database, handler::Handlers, worker};
 use service::Service;
 use sqlx::migrate::Migrator;
 
@@ -48,6 +48,6 @@ pub fn service(database: &Database) -> Service {
         migrations: &MIGRATIONS,
         http,
         openapi,
-        tasks: vec![("idempotency keys", idempotency::purge(database.clone()))],
+        tasks: vec![("idempotency keys", worker::task(idempotency::Purge { database: database.clone() }))],
     }
 }

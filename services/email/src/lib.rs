@@ -18,9 +18,9 @@ use contracts::{
     },
 };
 use lettre::message::Mailbox;
-use messaging::{database::Database, handler::Handlers};
+use messaging::{database::Database, handler::Handlers, worker};
 use secrecy::SecretString;
-use service::{Service, Task};
+use service::Service;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 
@@ -42,7 +42,7 @@ pub const SERVICE: ServiceInfo = contracts::services::EMAIL;
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/email");
 
 /// How many mails are on their way at once, each on a connection of its own.
-const SENDERS: usize = 4;
+const SENDERS: [&str; 4] = ["sender 1", "sender 2", "sender 3", "sender 4"];
 
 /// What only this service can be told.
 #[derive(Clone, Debug, Args)]
@@ -69,10 +69,10 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
     let queued = Arc::<Notify>::default();
     let (http, openapi) = http::api(database.clone());
     let metrics = MailMetrics::register(database);
-    let sender = |_| -> (&'static str, Task) {
+    let sender = |part| {
         let mailer = Mailer::Smtp(Box::new(smtp.clone()));
-        let sender = Sender::new(database.clone(), mailer, config.mail_from.clone(), queued.clone(), metrics.clone());
-        ("sender", Box::new(|shutdown| Box::pin(sender.run(shutdown))))
+        let (database, from) = (database.clone(), config.mail_from.clone());
+        (part, worker::task(Sender::new(part, database, mailer, from, queued.clone(), metrics.clone())))
     };
     Ok(Service {
         name: SERVICE.name,
@@ -81,6 +81,6 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
         migrations: &MIGRATIONS,
         http,
         openapi,
-        tasks: (0..SENDERS).map(sender).collect(),
+        tasks: SENDERS.map(sender).into(),
     })
 }

@@ -7,9 +7,12 @@ use contracts::events::email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSe
 use event::TraceContext;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
-use messaging::{database::Database, failure, unit_of_work::UnitOfWork};
+use messaging::{
+    database::Database,
+    unit_of_work::UnitOfWork,
+    worker::{Next, TurnFailed, Worker},
+};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 
 use crate::{
@@ -26,6 +29,7 @@ const SLOW_POLL: Duration = Duration::from_millis(500);
 
 /// Sends queued mails, one at a time. Several may run side by side.
 pub struct Sender {
+    part: &'static str,
     database: Database,
     mailer: Mailer,
     from: Mailbox,
@@ -34,31 +38,16 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender of what is queued in `database`; `queued` wakes it.
-    pub fn new(database: Database, mailer: Mailer, from: Mailbox, queued: Arc<Notify>, metrics: MailMetrics) -> Self {
-        Self { database, mailer, from, queued, metrics }
-    }
-
-    /// Sends until `shutdown`; a mail that is on its way is finished.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            match self.send_one().await {
-                Ok(true) => {
-                    // Where one was there may be more: wake the next sender.
-                    self.queued.notify_one();
-                    continue;
-                }
-                Ok(false) => {}
-                Err(error) if failure::is_unreachable(&error) => {}
-                Err(_) => warn!("the database refuses the statements of mails"),
-            }
-            let queued = self.queued.notified();
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = queued => {}
-                () = tokio::time::sleep(SLOW_POLL) => {}
-            }
-        }
+    /// A sender, by the name `part`, of what is queued in `database`; `queued` wakes it.
+    pub fn new(
+        part: &'static str,
+        database: Database,
+        mailer: Mailer,
+        from: Mailbox,
+        queued: Arc<Notify>,
+        metrics: MailMetrics,
+    ) -> Self {
+        Self { part, database, mailer, from, queued, metrics }
     }
 
     /// Sends the mail that is due longest; `false` if none is due.
@@ -137,6 +126,29 @@ impl Sender {
             info!(attempt, next_in_seconds = seconds, "the mail is kept and tried again");
         }
         Ok(())
+    }
+}
+
+impl Worker for Sender {
+    fn part(&self) -> &'static str {
+        self.part
+    }
+
+    fn trouble(&self) -> &'static str {
+        "mails can't be sent: they stay queued"
+    }
+
+    fn wake_up(&self) -> Option<Arc<Notify>> {
+        Some(self.queued.clone())
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        if !self.send_one().await? {
+            return Ok(Next::Within(SLOW_POLL));
+        }
+        // Where one was there may be more: wake the next sender.
+        self.queued.notify_one();
+        Ok(Next::Now)
     }
 }
 

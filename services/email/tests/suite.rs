@@ -69,7 +69,7 @@ impl Stage {
     fn sender(&self, mailer: &FakeMailer) -> Sender {
         let mailer = Mailer::Fake(mailer.clone());
         let metrics = MailMetrics::register(&self.database);
-        Sender::new(self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default(), metrics)
+        Sender::new("sender", self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default(), metrics)
     }
 
     async fn publish<E: Event>(&mut self, event: E) -> Uuid {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use contracts::{ServiceInfo, choreography};
-use messaging::{database::Database, handler::Handlers};
+use messaging::{database::Database, handler::Handlers, worker};
 use service::Service;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
@@ -68,11 +68,11 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         http,
         openapi,
         tasks: vec![
-            ("projector", Box::new(|shutdown| Box::pin(projector.run(shutdown)))),
-            ("directory", Box::new(|shutdown| Box::pin(directory.run(shutdown)))),
-            ("poller", Box::new(|shutdown| Box::pin(poller.run(shutdown)))),
-            ("retention", Box::new(|shutdown| Box::pin(retention.run(shutdown)))),
-            ("streams", Box::new(|shutdown| Box::pin(close_streams(closing, shutdown)))),
+            ("projector", worker::task(projector)),
+            ("directory", worker::task(directory)),
+            ("status poller", worker::task(poller)),
+            ("retention", worker::task(retention)),
+            ("streams", Box::new(|_, shutdown| Box::pin(close_streams(closing, shutdown)))),
         ],
     })
 }

@@ -7,11 +7,12 @@ use std::{collections::HashMap, time::Duration};
 
 use contracts::choreography::Reaction;
 use flow::{Evaluated, Observed, ObservedEvent, ReportedStatus};
-use messaging::{database::Database, failure::Failure};
+use messaging::{
+    database::Database,
+    worker::{Next, TurnFailed, Worker},
+};
 use sqlx::types::Json;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
 use uuid::Uuid;
 
 use crate::store::{
@@ -43,23 +44,8 @@ impl Projector {
         &self.database
     }
 
-    /// Until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            match self.turn().await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => {
-                    warn!(class = Failure::from(error).class(), "flows can't be brought up to date: trying again");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
-            let _ = tokio::time::timeout(POLL, shutdown.cancelled()).await;
-        }
-    }
-
     /// Brings some flows up to date; gives how many.
-    pub async fn turn(&self) -> Result<usize, sqlx::Error> {
+    pub async fn project(&self) -> Result<usize, sqlx::Error> {
         let mut tx = self.database.begin().await?;
         let now = tx.now();
         let mut stale = flows::lock_dirty(tx.sql(), TURN).await?;
@@ -89,6 +75,20 @@ impl Projector {
         tx.commit().await?;
         self.changed.send_if_modified(|known| std::mem::replace(known, last) != last);
         Ok(stale.len())
+    }
+}
+
+impl Worker for Projector {
+    fn part(&self) -> &'static str {
+        "projector"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "flows can't be brought up to date"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        Ok(if self.project().await? > 0 { Next::Now } else { Next::Within(POLL) })
     }
 }
 

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use messaging::{database::Database, failure::Failure};
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use messaging::{
+    database::Database,
+    worker::{Next, TurnFailed, Worker},
+};
+use tracing::info;
 
 use crate::store::flows;
 
@@ -21,42 +23,45 @@ const INTERVAL: Duration = Duration::from_mins(10);
 pub struct Retention {
     database: Database,
     days: u32,
+    /// So many in this round.
+    forgotten: u64,
 }
 
 impl Retention {
     /// Keeps flows for `days`.
     pub fn new(database: Database, days: u32) -> Self {
-        Self { database, days }
+        Self { database, days, forgotten: 0 }
     }
 
-    /// Until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let rounds = async {
-            loop {
-                match self.round().await {
-                    Ok(0) => {}
-                    Ok(count) => info!(count, "forgot flows that are older than the retention"),
-                    Err(error) => warn!(class = Failure::from(error).class(), "can't forget old flows: trying again"),
-                }
-                tokio::time::sleep(INTERVAL).await;
-            }
-        };
-        shutdown.run_until_cancelled(rounds).await;
+    /// Forgets some of what is old; gives how many flows.
+    pub async fn forget_some(&self) -> Result<u64, sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let old = tx.now() - SignedDuration::from_hours(24 * i64::from(self.days));
+        let forgotten = flows::forget(tx.sql(), old, BATCH).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+}
+
+impl Worker for Retention {
+    fn part(&self) -> &'static str {
+        "retention"
     }
 
-    /// Forgets all that is old, batch by batch; gives how many flows.
-    pub async fn round(&self) -> Result<u64, sqlx::Error> {
-        let mut count = 0;
-        loop {
-            let mut tx = self.database.begin().await?;
-            let old = tx.now() - SignedDuration::from_hours(24 * i64::from(self.days));
-            let forgotten = flows::forget(tx.sql(), old, BATCH).await?;
-            tx.commit().await?;
-            if forgotten == 0 {
-                return Ok(count);
-            }
-            count += forgotten;
-            tokio::time::sleep(REST).await;
+    fn trouble(&self) -> &'static str {
+        "old flows can't be forgotten"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        let forgotten = self.forget_some().await?;
+        self.forgotten += forgotten;
+        if forgotten > 0 {
+            return Ok(Next::Within(REST));
         }
+        let count = std::mem::take(&mut self.forgotten);
+        if count > 0 {
+            info!(count, "forgot flows that are older than the retention");
+        }
+        Ok(Next::Within(INTERVAL))
     }
 }

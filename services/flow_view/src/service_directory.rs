@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use messaging::worker::{Next, TurnFailed, Worker};
 use metrics::scrape::Scrape;
 use parking_lot::Mutex;
 use reqwest::{Client, redirect::Policy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::inbox_status::{InboxStatus, MessageStatus};
-use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -84,8 +84,8 @@ impl ServiceDirectory {
     /// Those that the choreography names.
     pub fn new(config: &FlowViewConfig) -> anyhow::Result<Self> {
         let urls = config.operations.by_service().clone();
-        // A redirect could lead a token elsewhere.
-        let client = Client::builder().timeout(Duration::from_secs(8)).redirect(Policy::none()).build()?;
+        // A redirect could lead a token elsewhere, and so could a proxy: all addresses are internal.
+        let client = Client::builder().timeout(Duration::from_secs(8)).redirect(Policy::none()).no_proxy().build()?;
         Ok(Self { client, urls: Arc::new(urls), seen: Arc::default() })
     }
 
@@ -110,14 +110,6 @@ impl ServiceDirectory {
     pub fn is_unreachable(&self, service: &str) -> bool {
         let seen = self.seen.lock();
         seen.get(service).is_some_and(|neighbour| !neighbour.answers)
-    }
-
-    /// Until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            self.look().await;
-            let _ = tokio::time::timeout(EVERY, shutdown.cancelled()).await;
-        }
     }
 
     /// Looks at all of them at once.
@@ -164,6 +156,21 @@ impl ServiceDirectory {
         url.query_pairs_mut().append_pair("ids", &ids.join(","));
         let answer = self.client.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
         Ok(answer.json::<InboxStatus>().await?.messages)
+    }
+}
+
+impl Worker for ServiceDirectory {
+    fn part(&self) -> &'static str {
+        "directory"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "the services can't be looked at"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        self.look().await;
+        Ok(Next::Within(EVERY))
     }
 }
 

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use contracts::services::FLOW_VIEW;
 use flow::Flow;
-use messaging::{database::Database, failure::Failure};
+use messaging::{
+    database::Database,
+    worker::{Next, TurnFailed, Worker},
+};
 use service::inbox_status::{MAX_IDS, MessageStatus};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
@@ -33,16 +34,6 @@ impl StatusPoller {
     /// Asks `directory` about what is missing in `database`.
     pub fn new(database: Database, directory: ServiceDirectory) -> Self {
         Self { database, directory }
-    }
-
-    /// Until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            if let Err(error) = self.round().await {
-                warn!(class = Failure::from(error).class(), "can't look up what to ask services for: trying again");
-            }
-            let _ = tokio::time::timeout(POLL, shutdown.cancelled()).await;
-        }
     }
 
     /// Asks once about some stuck flows. No transaction is open while a service answers.
@@ -77,6 +68,26 @@ impl StatusPoller {
             }
         }
         tx.commit().await
+    }
+}
+
+impl Worker for StatusPoller {
+    fn part(&self) -> &'static str {
+        "status poller"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "services can't be asked about late messages"
+    }
+
+    /// Several services are asked, one after the other, and one that is silent has eight seconds.
+    fn limit(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        self.round().await?;
+        Ok(Next::Within(POLL))
     }
 }
 

@@ -152,6 +152,9 @@ pub trait Publisher: Send {
     /// nothing just now.
     fn prepare(&mut self) -> BoxFuture<'_, Result<(), BusError>>;
 
+    /// Gives up what is under way, after a batch was dropped half-way: its late confirms must not count for the next.
+    fn abandon(&mut self) {}
+
     /// Whether the broker takes nothing just now (a memory or disk alarm).
     fn is_blocked(&self) -> bool;
 

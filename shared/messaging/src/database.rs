@@ -1,29 +1,49 @@
 //! A service's own schema: connections, and the unit of work that begins there.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     migrate::Migrator,
+    pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
     query_scalar,
 };
+use tokio::time::timeout;
 
 use crate::{clock::Clock, metrics::Metrics, wake_ups::WakeUps};
 
 /// Tables that every service has: outbox, inbox, parked, history.
 static MESSAGING: Migrator = sqlx::migrate!("../../migrations/messaging");
 
-/// How long a statement may run and wait for a lock. Set on the session, so that every transaction has it at no cost.
+/// How long a statement may run and wait for a lock, and when the server gives up a client that is silent: a host that is
+/// gone must not hold its locks until the kernel notices, which takes hours. Set on the session, so that every transaction has it at no cost.
 /// Below the time limit of a batch: a wait must end in the database. Were its future dropped first, the statement would
 /// go on there and hold its locks against the very message that is tried again.
-const SESSION: [(&str, &str); 3] =
-    [("statement_timeout", "3s"), ("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "60s")];
+const SESSION: [(&str, &str); 8] = [
+    ("statement_timeout", "3s"),
+    ("lock_timeout", "2s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30s"),
+    ("client_connection_check_interval", "5s"),
+];
 
 /// How long a connection may take; a server that is unreachable must not hold up a shutdown.
 const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// How long the server may take to answer where it has nothing to compute; above `statement_timeout`, because a statement
+/// whose future was dropped may still be running.
+const ANSWER: Duration = Duration::from_secs(4);
+
+/// How long a few statements may take together.
+const IN_TIME: Duration = Duration::from_secs(10);
 
 /// One service's schema. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +58,29 @@ pub struct Database {
     pub metrics: Arc<Metrics>,
     /// Who is woken by a commit.
     pub wake_ups: WakeUps,
+    /// Why it took nothing the last time, though it may answer.
+    pub trouble: Trouble,
+}
+
+/// What somebody met who could write nothing, until somebody can. Copies share it.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble(Arc<Mutex<Option<&'static str>>>);
+
+impl Trouble {
+    /// Nothing can be written, for this reason; `true` if that is news.
+    pub(crate) fn set(&self, reason: &'static str) -> bool {
+        self.0.lock().replace(reason) != Some(reason)
+    }
+
+    /// Something was written.
+    pub(crate) fn clear(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Why nothing can be written, if that is so.
+    pub fn reason(&self) -> Option<&'static str> {
+        *self.0.lock()
+    }
 }
 
 impl Database {
@@ -47,10 +90,13 @@ impl Database {
         let options: PgConnectOptions =
             url.expose_secret().parse().ok().context("DATABASE_URL is not a valid Postgres URL")?;
         let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
-        let pool =
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE)
+            .after_release(still_answers)
+            .connect_lazy_with(options);
         let metrics = Arc::new(Metrics::new(&pool));
-        Ok(Self { pool, service, clock, metrics, wake_ups: WakeUps::default() })
+        Ok(Self { pool, service, clock, metrics, wake_ups: WakeUps::default(), trouble: Trouble::default() })
     }
 
     /// Brings the schema up to date: the tables of messaging, then the service's own.
@@ -71,11 +117,24 @@ impl Database {
         let probe = query_scalar!("SELECT 1").fetch_one(&self.pool);
         matches!(tokio::time::timeout(Duration::from_secs(1), probe).await, Ok(Ok(_)))
     }
+}
 
-    /// Waits until the database answers.
-    pub async fn wait_until_it_answers(&self) {
-        while !self.answers().await {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-    }
+/// `work`, unless the server is silent for too long.
+pub(crate) async fn answered<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    limited(ANSWER, work).await
+}
+
+/// `work` of a few statements, each with the session's own time limit, unless the server is silent for too long.
+pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    limited(IN_TIME, work).await
+}
+
+async fn limited<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+}
+
+/// Whether a connection that is put back answers: sqlx asks as well, and waits for ever. One that is silent is closed, so
+/// that its place in the pool is free again.
+fn still_answers(connection: &mut PgConnection, _: PoolConnectionMetadata) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    Box::pin(async { answered(connection.ping()).await.map(|()| true) })
 }

@@ -1,8 +1,7 @@
 //! Why a message could not be handled, and what follows from it.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
-use sqlx::error::DatabaseError;
 use thiserror::Error;
 
 /// What a handler says when it can't do its work.
@@ -100,7 +99,7 @@ impl Failure {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         match kind(&error) {
-            Kind::Unreachable => Self::DatabaseUnreachable(error),
+            Kind::Unreachable(_) => Self::DatabaseUnreachable(error),
             Kind::Collision => Self::Collision(error),
             Kind::Other => Self::Handler(HandlerError::Database(error)),
         }
@@ -117,36 +116,96 @@ impl From<HandlerError> for Failure {
 }
 
 enum Kind {
-    Unreachable,
+    /// With the reason, for people.
+    Unreachable(&'static str),
     Collision,
     Other,
 }
 
+const NO_ANSWER: &str = "the database is unreachable";
+
 fn kind(error: &sqlx::Error) -> Kind {
     match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Kind::Unreachable,
-        sqlx::Error::Database(error) => database_kind(error.as_ref()),
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::TimedOut => Kind::Unreachable("the database is silent"),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+            Kind::Unreachable(NO_ANSWER)
+        }
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            Kind::Unreachable("no connection to the database is to be had")
+        }
+        sqlx::Error::Database(error) => error.code().map_or(Kind::Other, |code| kind_of(&code)),
         _ => Kind::Other,
     }
 }
 
-/// By SQLSTATE (PostgreSQL, appendix A).
-fn database_kind(error: &dyn DatabaseError) -> Kind {
-    match error.code().as_deref() {
-        Some("40001" | "40P01" | "55P03") => Kind::Collision,
-        // Connection exceptions, too many connections, no disk, shutdown, crash, start-up, read-only stand-by.
-        Some(code) if code.starts_with("08") => Kind::Unreachable,
-        Some("53300" | "53100" | "57P01" | "57P02" | "57P03" | "25006") => Kind::Unreachable,
-        _ => Kind::Other,
+/// By SQLSTATE (PostgreSQL, appendix A). What the server can't do for anybody just now is no fault of a statement: whoever
+/// asked holds what he has, and waits.
+fn kind_of(code: &str) -> Kind {
+    match code {
+        "40001" | "40P01" | "55P03" => Kind::Collision,
+        // A statement that took too long: the server works.
+        "57014" => Kind::Other,
+        "25006" => Kind::Unreachable("the database is read-only: a stand-by, or demoted"),
+        "3D000" => Kind::Unreachable("there is no such database"),
+        "53100" => Kind::Unreachable("the database's disk is full"),
+        "53200" => Kind::Unreachable("the database is out of memory"),
+        "53300" => Kind::Unreachable("the database has too many connections"),
+        _ => match &code[..code.len().min(2)] {
+            "08" => Kind::Unreachable(NO_ANSWER),
+            "28" => Kind::Unreachable("the database refuses the login"),
+            "53" => Kind::Unreachable("the database is out of resources"),
+            "57" => Kind::Unreachable("the database is shutting down, or starting"),
+            "58" | "F0" => Kind::Unreachable("the database's machine fails it"),
+            _ => Kind::Other,
+        },
     }
 }
 
 /// Whether the database is unreachable, for callers outside the router.
 pub fn is_unreachable(error: &sqlx::Error) -> bool {
-    matches!(kind(error), Kind::Unreachable)
+    unreachable_because(error).is_some()
+}
+
+/// Why the database can do nothing for anybody just now; `None` if it works, and refuses this statement. Safe to log.
+pub fn unreachable_because(error: &sqlx::Error) -> Option<&'static str> {
+    match kind(error) {
+        Kind::Unreachable(reason) => Some(reason),
+        Kind::Collision | Kind::Other => None,
+    }
+}
+
+/// Whether a connection was lost in mid-work: the server's fault, or that of a statement which kills its own backend.
+pub(crate) fn is_lost_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != ErrorKind::TimedOut,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("08") || code == "57P02"),
+        sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_can_do_for_nobody_is_no_fault_of_a_statement() {
+        for (codes, expected) in [
+            (&["08000", "08006", "08P01"][..], "unreachable"),
+            (&["28000", "28P01", "3D000", "25006"], "unreachable"),
+            (&["53000", "53100", "53200", "53300", "53400"], "unreachable"),
+            (&["57P01", "57P02", "57P03", "57P04", "57P05", "58000", "58030", "F0000"], "unreachable"),
+            (&["40001", "40P01", "55P03"], "collision"),
+            (&["57014", "54000", "23505", "42501", "42P01", "22P02", "XX000", "P0001", ""], "other"),
+        ] {
+            for code in codes {
+                let kind = match kind_of(code) {
+                    Kind::Unreachable(_) => "unreachable",
+                    Kind::Collision => "collision",
+                    Kind::Other => "other",
+                };
+                assert_eq!(kind, expected, "{code}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, answered};
 
 pub(crate) mod reader;
 pub mod replay;
@@ -60,9 +60,9 @@ impl CatchUpLock {
     /// Gives it back, and ends the session.
     pub async fn release(mut self) {
         // Before the goodbye, which the server hears in its own time: whoever asks next finds the lock free.
-        let _ = query!("SELECT pg_advisory_unlock_all()").execute(&mut self.connection).await;
+        let _ = answered(query!("SELECT pg_advisory_unlock_all()").execute(&mut self.connection)).await;
         // Failing to say goodbye ends the session all the same.
-        let _ = self.connection.close().await;
+        let _ = answered(self.connection.close()).await;
     }
 }
 
@@ -99,6 +99,13 @@ pub(crate) async fn advance(sql: &mut PgConnection, cursor: &Cursor) -> Result<(
     .execute(sql)
     .await?;
     Ok(())
+}
+
+/// Moves the cursor, in a transaction of its own.
+pub(crate) async fn advance_alone(database: &Database, cursor: &Cursor) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    advance(tx.sql(), cursor).await?;
+    tx.commit().await
 }
 
 /// The history was read to its end: from here on the service's queue has everything that this owner publishes.

@@ -83,6 +83,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod backoff;
 pub mod bus;
 pub mod clock;
 pub mod database;
@@ -105,5 +106,7 @@ pub mod retention;
 pub mod router;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transaction;
 pub mod unit_of_work;
 pub mod wake_ups;
+pub mod worker;

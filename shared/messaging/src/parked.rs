@@ -12,6 +12,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::{
+    backoff::Backoff,
     database::Database,
     failpoint::{Failpoint, hit},
     failure::Failure,
@@ -26,15 +27,12 @@ pub mod operations;
 pub mod redrive;
 pub mod state;
 
-/// The delay before the second attempt; it doubles with each further one.
-const FIRST_DELAY: Duration = Duration::from_millis(250);
-/// The longest delay between attempts.
-const LONGEST_DELAY: Duration = Duration::from_hours(1);
+/// How long after an attempt the next is due.
+const DELAYS: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_hours(1));
 
-/// How long after `tries` attempts the next is due: doubling, with jitter so that a crowd does not come back as one.
+/// How long after `tries` attempts the next is due.
 pub(crate) fn delay(tries: i32) -> Duration {
-    let doubled = FIRST_DELAY.saturating_mul(1 << tries.saturating_sub(1).clamp(0, 20));
-    doubled.min(LONGEST_DELAY).mul_f64(0.75 + 0.5 * fastrand::f64())
+    DELAYS.after(u32::try_from(tries).unwrap_or_default())
 }
 
 /// The subjects among `messages` for which something waits or is dead.
@@ -205,17 +203,4 @@ log_kept!(log_dead, "event dead");
 /// The hop of a message that was put behind another.
 pub(crate) fn log_behind(meta: &EventMeta) {
     log_parked(meta, "behind_an_earlier_one", 0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_double_with_jitter_up_to_an_hour() {
-        for (attempts, base) in [(1, 0.25), (2, 0.5), (3, 1.0), (10, 128.0), (40, 3600.0)] {
-            let seconds = delay(attempts).as_secs_f64();
-            assert!((base * 0.75..=base * 1.25).contains(&seconds), "attempt {attempts}: {seconds} s");
-        }
-    }
 }

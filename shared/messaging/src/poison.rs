@@ -27,6 +27,13 @@ pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Err
     Ok(begun.unwrap_or(0))
 }
 
+/// The process has lived through the handling of `event_id`, however it ended: what counts is deaths in a row.
+pub async fn survived(database: &Database, event_id: Uuid) -> Result<(), sqlx::Error> {
+    let mut transaction = database.begin().await?;
+    clear(transaction.sql(), &[event_id]).await?;
+    transaction.commit().await
+}
+
 /// They were handled, or parked: no poison.
 pub(crate) async fn clear(sql: &mut PgConnection, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
     query!("DELETE FROM poison WHERE event_id = ANY($1)", event_ids).execute(sql).await?;

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use sqlx::query;
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::{database::Database, failure};
+use crate::{
+    database::Database,
+    worker::{Next, TurnFailed, Worker},
+};
 
 /// How many rows one transaction deletes at most.
 const BATCH: i64 = 1000;
@@ -62,6 +64,8 @@ pub struct Purge {
     retention: Retention,
     /// The outbox was looked through up to here in this round.
     outbox_seq: i64,
+    /// So many rows in this round.
+    purged: u64,
 }
 
 /// What one batch did.
@@ -76,37 +80,7 @@ pub enum Purged {
 impl Purge {
     /// A purge of the tables of messaging in `database`.
     pub fn new(database: Database, retention: Retention) -> Self {
-        Self { database, retention, outbox_seq: 0 }
-    }
-
-    /// Purges until `shutdown`.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            let round = async {
-                if let Err(error) = self.round().await
-                    && !failure::is_unreachable(&error)
-                {
-                    warn!("the database refuses the statements of the purge");
-                }
-                tokio::time::sleep(INTERVAL).await;
-            };
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = round => {}
-            }
-        }
-    }
-
-    async fn round(&mut self) -> Result<(), sqlx::Error> {
-        let mut rows = 0;
-        while let Purged::Rows(some) = self.step().await? {
-            rows += some;
-            tokio::time::sleep(REST).await;
-        }
-        if rows > 0 {
-            info!(rows, "purged what is older than the retention");
-        }
-        Ok(())
+        Self { database, retention, outbox_seq: 0, purged: 0 }
     }
 
     /// One batch of whatever is old. The step that tests drive.
@@ -187,5 +161,27 @@ impl Purge {
 
     fn older_than(&self, days: u32) -> jiff_sqlx::Timestamp {
         (self.database.clock.now() - SignedDuration::from_hours(24 * i64::from(days))).into()
+    }
+}
+
+impl Worker for Purge {
+    fn part(&self) -> &'static str {
+        "purge"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "what is older than the retention can't be purged"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        let Purged::Rows(rows) = self.step().await? else {
+            let purged = std::mem::take(&mut self.purged);
+            if purged > 0 {
+                info!(rows = purged, "purged what is older than the retention");
+            }
+            return Ok(Next::Within(INTERVAL));
+        };
+        self.purged += rows;
+        Ok(Next::Within(REST))
     }
 }

@@ -96,7 +96,7 @@ impl TestService {
             Topology { service: database.service, publishes: publishes.to_vec(), reacts_to: handlers.event_types() };
         database.metrics.begin(&topology.publishes, &topology.reacts_to);
         let health = Health::default();
-        let mut relay = Relay::new(database.clone(), bus.publisher(&topology), Health::default());
+        let mut relay = Relay::new(database.clone(), bus.publisher(&topology), &Health::default());
         relay.publish_batch().await.expect("a first turn, which declares the exchanges");
         let redriver = Redriver::new(database.clone(), handlers.clone(), &Limits::default(), Duration::from_hours(24));
         let subscriber = bus.subscriber(&topology);

@@ -8,13 +8,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use event::{Event, EventMeta, MAX_SIZE, TraceContext, derived_id};
 use jiff::Timestamp;
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 use thiserror::Error;
 use tokio::sync::Notify;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{database::Database, log::log_hop, outbox};
+use crate::{database::Database, log::log_hop, outbox, transaction::Transaction};
 
 /// An event that can't be published, whoever tries.
 #[derive(Debug, Error)]
@@ -36,7 +36,7 @@ pub type Cause = EventMeta;
 /// A transaction with `publish`. Dropping it rolls back and publishes nothing.
 #[derive(Debug)]
 pub struct UnitOfWork {
-    transaction: Transaction<'static, Postgres>,
+    transaction: Transaction,
     database: Database,
     cause: Option<Cause>,
     muted: bool,
@@ -48,7 +48,7 @@ pub struct UnitOfWork {
 }
 
 impl UnitOfWork {
-    fn new(transaction: Transaction<'static, Postgres>, database: Database) -> Self {
+    fn new(transaction: Transaction, database: Database) -> Self {
         Self {
             transaction,
             database,
@@ -63,7 +63,7 @@ impl UnitOfWork {
 
     /// The connection, for SQL within this transaction.
     pub fn sql(&mut self) -> &mut PgConnection {
-        &mut self.transaction
+        self.transaction.sql()
     }
 
     /// Now, by the service's clock.
@@ -143,8 +143,9 @@ impl UnitOfWork {
 
     /// Commits the facts and their events, then wakes the relay of this process.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        outbox::insert(&mut self.transaction, self.database.service, &self.recorded).await?;
+        outbox::insert(self.transaction.sql(), self.database.service, &self.recorded).await?;
         self.transaction.commit().await?;
+        self.database.trouble.clear();
         let now = self.database.clock.now();
         for event in &self.recorded {
             self.database.metrics.flow.recorded(&event.meta, now);
@@ -160,14 +161,8 @@ impl UnitOfWork {
 
 impl Database {
     /// Begins a transaction that can publish.
-    ///
-    /// In a task of its own: sqlx's `begin` is not cancel-safe, and a caller that gives up must not leave an open
-    /// transaction in the pool.
     pub async fn begin(&self) -> Result<UnitOfWork, sqlx::Error> {
-        let pool = self.pool.clone();
-        let transaction = tokio::spawn(async move { pool.begin().await });
-        let transaction = transaction.await.map_err(|e| sqlx::Error::Io(std::io::Error::other(e)))??;
-        Ok(UnitOfWork::new(transaction, self.clone()))
+        Ok(UnitOfWork::new(Transaction::begin(&self.pool).await?, self.clone()))
     }
 }
 

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::problem::Problem;
+use crate::{http::limited, problem::Problem};
 
 mod description;
 mod outbox;
@@ -31,7 +31,7 @@ pub use request::Admin;
 pub fn routes(admin: &Admin, token: Option<SecretString>) -> Router {
     let token = token.filter(|token| !token.expose_secret().is_empty());
     Router::new()
-        .nest("/admin", parked::routes(admin).merge(replay::routes(admin)).merge(outbox::routes(admin)))
+        .nest("/admin", limited(parked::routes(admin).merge(replay::routes(admin))).merge(outbox::routes(admin)))
         .route("/admin", any(nothing_here))
         .route("/admin/", any(nothing_here))
         .route("/admin/{*path}", any(nothing_here))

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderMap, StatusCode},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use opentelemetry::{
@@ -15,9 +15,8 @@ use opentelemetry::{
     trace::TraceContextExt,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use utoipa::openapi::OpenApi;
@@ -25,9 +24,13 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{problem::Problem, telemetry::jaeger_propagator::JaegerPropagator};
 
+mod admission;
 pub mod exposition;
 pub mod measure;
+pub mod server;
 
+pub use admission::Admission;
+use admission::admit;
 use measure::{Requests, measure};
 
 /// The largest request body, in bytes.
@@ -36,22 +39,31 @@ const MAX_BODY: usize = 64 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(9);
 
 /// `api` with everything around it; its spans belong to `service`.
-pub fn app(api: Router, description: OpenApi, requests: Requests, service: Span) -> Router {
-    api.fallback(|| async { Problem::not_found("there is nothing here") })
+pub fn app(api: Router, description: OpenApi, admission: Admission, requests: Requests, service: Span) -> Router {
+    let api = api
+        .fallback(|| async { Problem::not_found("there is nothing here") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::internal("panicked").into_response()))
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    limited(api)
         .layer(from_fn_with_state(service, trace))
+        .layer(from_fn_with_state(admission, admit))
         .layer(from_fn_with_state(requests, measure))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
 }
 
-/// Serves `app` until `shutdown`, then finishes the requests that have begun.
-pub async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
+/// `routes`, none of which takes for ever or takes the process with it.
+pub fn limited(routes: Router) -> Router {
+    routes
+        .layer(from_fn(in_time))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::internal("panicked").into_response()))
+}
+
+/// Whatever a request holds when its time is over is dropped with it: a transaction is rolled back.
+async fn in_time(request: Request, next: Next) -> Response {
+    let late = |_| Problem::unavailable("this takes too long just now: try again").into_response();
+    timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(late)
 }
 
 /// A SERVER span by OpenTelemetry's semantic conventions for HTTP, in the caller's trace if it sent one.

@@ -16,4 +16,4 @@ mod supervise;
 pub mod telemetry;
 
 pub use process::{database, main, run, run_process};
-pub use service::{Service, Task};
+pub use service::Service;

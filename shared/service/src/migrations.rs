@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use messaging::{
+    backoff::Backoff,
     database::Database,
     health::{Condition, Health},
 };
 use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+
+/// The rest after a failure.
+const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2));
 
 /// The tables of one service.
 pub struct Tables {
@@ -22,13 +26,14 @@ pub struct Tables {
 impl Tables {
     /// Brings the schema up to date, however long the database is unreachable. Then stays until `shutdown`.
     pub async fn create(self, shutdown: CancellationToken) {
+        let mut failures = 0;
         while let Err(error) = self.database.migrate(self.migrations).await {
             if self.health.set("tables", Condition::Down("the migrations failed or the database is unreachable".into()))
             {
                 warn!(reason = format!("{error:#}"), "can't bring the tables up to date: trying again until it works");
             }
-            let rest = Duration::from_millis(fastrand::u64(300..700));
-            if tokio::time::timeout(rest, shutdown.cancelled()).await.is_ok() {
+            failures += 1;
+            if tokio::time::timeout(REST.after(failures), shutdown.cancelled()).await.is_ok() {
                 return;
             }
         }

@@ -2,14 +2,9 @@
 
 use axum::Router as HttpRouter;
 use event::EventType;
-use futures_util::future::BoxFuture;
-use messaging::handler::Handlers;
+use messaging::{handler::Handlers, worker::Task};
 use sqlx::migrate::Migrator;
-use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
-
-/// A task that runs beside relay and router, until the token is cancelled: a sender of mails, for one.
-pub type Task = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
 
 /// What makes a service this one and no other.
 pub struct Service {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router as HttpRouter;
+use futures_util::FutureExt;
 use messaging::{
     bus::{Bus, Topology},
     database::Database,
@@ -13,6 +14,7 @@ use messaging::{
     parked::{dead_letters::DeadLetters, redrive::Redriver},
     retention::Purge,
     router::{Router, RouterSettings},
+    worker::{self, Task},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ use crate::{
     config::CommonConfig,
     health, http, inbox_status,
     migrations::Tables,
-    service::{Service, Task},
+    service::Service,
     supervise::Tasks,
 };
 
@@ -39,7 +41,12 @@ pub fn start(
 ) -> Tasks {
     let health = Health::default();
     health.set("tables", Condition::Down("not up to date yet".into()));
-    let mut launch = Launch { tasks: Tasks::new(), created: CancellationToken::new(), shutdown: shutdown.clone() };
+    let mut launch = Launch {
+        tasks: Tasks::new(),
+        health: health.clone(),
+        created: CancellationToken::new(),
+        shutdown: shutdown.clone(),
+    };
     if let Some(faults) = config.inject_faults {
         warn!(?faults, "faults are injected: handlings fail or take longer on purpose");
     }
@@ -63,29 +70,24 @@ pub fn start(
         shutdown: shutdown.clone(),
     };
     database.metrics.begin(&admin.topology.publishes, &admin.topology.reacts_to);
-    launch.messaging(&admin, config, &health);
+    launch.messaging(&admin, config);
     let metrics = database.metrics.clone();
     let requests = http::measure::register(&metrics.registry);
-    launch.serve("http", http, http::app(service.http, service.openapi, requests, Span::current()));
+    let admission = http::Admission::new(config.database_connections);
+    launch.serve("http", http, http::app(service.http, service.openapi, admission, requests, Span::current()));
     let operations = health::routes(health.clone(), database.clone())
         .merge(inbox_status::routes(database.clone()))
-        .merge(http::exposition::routes(metrics))
-        .merge(admin::routes(&admin, config.admin_token.clone()));
+        .merge(http::exposition::routes(metrics));
+    let operations = http::limited(operations).merge(admin::routes(&admin, config.admin_token.clone()));
     launch.serve("operations", ops, operations);
-    let (collector, stop) = (Collector::new(database.clone(), health.clone()), shutdown.clone());
-    launch.spawn("collector", async {
-        collector.run(stop).await;
-        Ok(())
-    });
+    let collector = worker::run(Collector::new(database.clone(), health.clone()), health.clone(), shutdown.clone());
+    launch.spawn("collector", collector.map(Ok));
     for (name, task) in service.tasks {
         launch.after_tables(name, task);
     }
     let tables = Tables { database, migrations: service.migrations, health, created: launch.created.clone() };
     let create = tables.create(shutdown.clone());
-    launch.spawn("migrations", async {
-        create.await;
-        Ok(())
-    });
+    launch.spawn("migrations", create.map(Ok));
     info!("started");
     launch.tasks
 }
@@ -93,38 +95,40 @@ pub fn start(
 /// The tasks of a service while they are being started.
 struct Launch {
     tasks: Tasks,
+    health: Health,
     /// Cancelled when the tables are there. HTTP answers 503 until then; everything else waits.
     created: CancellationToken,
     shutdown: CancellationToken,
 }
 
 impl Launch {
-    fn messaging(&mut self, parts: &Admin, config: &CommonConfig, health: &Health) {
+    fn messaging(&mut self, parts: &Admin, config: &CommonConfig) {
+        let health = &self.health.clone();
         let Admin { database, handlers, topology, settings, bus, .. } = parts.clone();
         let time_limit = Duration::from_hours(u64::from(config.parked_hours));
-        let relay = Relay::new(database.clone(), bus.publisher(&topology), health.clone());
+        let relay = Relay::new(database.clone(), bus.publisher(&topology), health);
         let redriver = Redriver::new(database.clone(), handlers.clone(), &settings.limits, time_limit);
         let dead_letters = DeadLetters::new(database.clone(), bus.subscriber(&topology));
         let purge = Purge::new(database.clone(), config.retention.into());
         let subscriber = bus.subscriber(&topology);
         let router = Router::new(database, topology, subscriber, handlers, health.clone(), settings);
-        self.after_tables("relay", Box::new(|shutdown| Box::pin(relay.run(shutdown))));
-        self.after_tables("redriver", Box::new(|shutdown| Box::pin(redriver.run(shutdown))));
-        self.after_tables("dead letters", Box::new(|shutdown| Box::pin(dead_letters.run(shutdown))));
-        self.after_tables("purge", Box::new(|shutdown| Box::pin(purge.run(shutdown))));
-        self.after_tables("router", Box::new(|shutdown| Box::pin(router.run(shutdown))));
+        self.after_tables("relay", worker::task(relay));
+        self.after_tables("redriver", worker::task(redriver));
+        self.after_tables("dead letters", worker::task(dead_letters));
+        self.after_tables("purge", worker::task(purge));
+        self.after_tables("router", Box::new(|_, shutdown| Box::pin(router.run(shutdown))));
     }
 
     fn serve(&mut self, name: &'static str, listener: TcpListener, app: HttpRouter) {
-        let served = http::serve(listener, app, self.shutdown.clone());
+        let served = http::server::serve(listener, app, self.shutdown.clone());
         self.spawn(name, async { Ok(served.await?) });
     }
 
     fn after_tables(&mut self, name: &'static str, task: Task) {
-        let (created, shutdown) = (self.created.clone(), self.shutdown.clone());
+        let (health, created, shutdown) = (self.health.clone(), self.created.clone(), self.shutdown.clone());
         self.spawn(name, async move {
             tokio::select! {
-                () = created.cancelled() => task(shutdown).await,
+                () = created.cancelled() => task(health, shutdown).await,
                 () = shutdown.cancelled() => {}
             }
             Ok(())

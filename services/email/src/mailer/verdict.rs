@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use messaging::backoff::Backoff;
+
 /// What came of an attempt. The texts are the server's and may name the recipient: they stay in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
@@ -69,12 +71,11 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
 
 /// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help.
 pub fn delay(verdict: &DeliveryResult, attempt: i32) -> Duration {
-    let (first, longest) = match verdict {
-        DeliveryResult::Misconfigured(_) => (Duration::from_secs(10), Duration::from_mins(10)),
-        _ => (Duration::from_secs(1), Duration::from_mins(5)),
+    let backoff = match verdict {
+        DeliveryResult::Misconfigured(_) => Backoff::new(Duration::from_secs(10), Duration::from_mins(10)),
+        _ => Backoff::new(Duration::from_secs(1), Duration::from_mins(5)),
     };
-    let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
-    doubled.min(longest).mul_f64(0.75 + 0.5 * fastrand::f64())
+    backoff.after(u32::try_from(attempt).unwrap_or_default())
 }
 
 #[cfg(test)]

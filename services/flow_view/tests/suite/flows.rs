@@ -106,9 +106,9 @@ async fn a_flow_that_ended_long_ago_is_forgotten_and_one_that_did_not_stays() {
     stage.pass(89 * 86400).await;
     let young = stage.onboard().await;
     let retention = Retention::new(stage.projector.database().clone(), 90);
-    assert_eq!(retention.round().await.unwrap(), 0);
+    assert_eq!(retention.forget_some().await.unwrap(), 0);
     stage.pass(2 * 86400).await;
-    assert_eq!(retention.round().await.unwrap(), 1);
+    assert_eq!(retention.forget_some().await.unwrap(), 1);
     let status = async |fact: &Fact| stage.get(&format!("/flows/{}", fact.flow)).await.0;
     assert_eq!([status(&ended).await, status(&stuck).await, status(&young).await], [404, 200, 200]);
 }

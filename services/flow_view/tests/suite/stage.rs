@@ -144,7 +144,7 @@ impl Stage {
     }
 
     pub async fn project(&self) {
-        while self.projector.turn().await.unwrap() > 0 {}
+        while self.projector.project().await.unwrap() > 0 {}
     }
 
     /// Later, with flows up to date.

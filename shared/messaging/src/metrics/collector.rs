@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{query, query_scalar, types::Text};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 use crate::{
     database::Database,
     health::{Condition, Health, is_ready},
     parked::state::State,
+    worker::{Next, TurnFailed, Worker},
 };
 
 /// How often the collector sees whether the service is ready.
@@ -37,31 +37,24 @@ impl Collector {
         Self { database, health, next: None }
     }
 
-    /// Looks until `shutdown`.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = self.look() => {}
-            }
-            let _ = tokio::time::timeout(LOOK, shutdown.cancelled()).await;
-        }
-    }
-
     /// Sees whether the service is ready; and reads what the database knows, if it answers and has had its rest.
-    pub async fn look(&mut self) {
+    pub async fn look(&mut self) -> Result<(), TurnFailed> {
         let parts = self.health.look(&self.database).await;
         self.metrics().ready.set(u8::from(is_ready(&parts)));
         let begun = Instant::now();
         let rested = self.next.is_none_or(|next| begun >= next);
         if rested && parts.get("database") == Some(&Condition::Up) {
-            self.collect_all().await;
+            let complete = self.collect_all().await;
             self.next = Some(begun + EVERY.max(begun.elapsed() * SHARE));
+            if !complete {
+                return Err(TurnFailed("some statements failed or took too long".into()));
+            }
         }
+        Ok(())
     }
 
-    /// Reads everything once.
-    pub async fn collect_all(&self) {
+    /// Reads everything once; `false` if something could not be read.
+    pub async fn collect_all(&self) -> bool {
         let metrics = self.metrics();
         let mut complete = self.outbox().await.is_ok();
         complete &= self.parked().await.is_ok();
@@ -71,6 +64,7 @@ impl Collector {
         if complete {
             metrics.sampled.set(self.database.clock.now().as_duration().as_secs_f64());
         }
+        complete
     }
 
     fn metrics(&self) -> &Arc<Metrics> {
@@ -105,5 +99,20 @@ impl Collector {
             self.metrics().parked.oldest.of([state.as_str()]).set_age(oldest, self.database.clock.now());
         }
         Ok(())
+    }
+}
+
+impl Worker for Collector {
+    fn part(&self) -> &'static str {
+        "collector"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "what only the database knows can't be measured"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        self.look().await?;
+        Ok(Next::Within(LOOK))
     }
 }

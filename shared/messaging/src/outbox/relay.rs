@@ -5,12 +5,13 @@
 
 use std::{
     collections::HashSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, query, query_as, types::Json};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -18,10 +19,10 @@ use crate::{
     bus::{BusError, Publisher},
     database::Database,
     failpoint::{Failpoint, hit},
-    failure,
     health::{Condition, Health},
     log::log_hop,
     outbox,
+    worker::{Next, TurnFailed, Worker},
 };
 
 mod outgoing;
@@ -62,7 +63,6 @@ pub enum RelayError {
 pub struct Relay {
     database: Database,
     publisher: Box<dyn Publisher>,
-    health: Health,
     /// Batches left that publish one row each, to find the row that made the broker close the channel.
     alone: usize,
     blocked: bool,
@@ -70,27 +70,10 @@ pub struct Relay {
 
 impl Relay {
     /// A relay from `database` to `publisher`.
-    pub fn new(database: Database, publisher: Box<dyn Publisher>, health: Health) -> Self {
+    pub fn new(database: Database, publisher: Box<dyn Publisher>, health: &Health) -> Self {
         // Here and not when it runs: until then the service must not look ready.
         health.set("relay", Condition::Down("not connected to the broker yet".into()));
-        Self { database, publisher, health, alone: 0, blocked: false }
-    }
-
-    /// Publishes until `shutdown`, whatever happens to the database and the broker. A batch that has begun is finished.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            let rest = match self.publish_batch().await {
-                Ok(batch) if batch.published > 0 => continue,
-                Ok(_) => SLOW_POLL,
-                Err(error) => self.report(&error),
-            };
-            let wake = self.database.wake_ups.relay.notified();
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = wake => {}
-                () = tokio::time::sleep(rest) => {}
-            }
-        }
+        Self { database, publisher, alone: 0, blocked: false }
     }
 
     /// Publishes until nothing is eligible: the step that tests drive.
@@ -119,7 +102,6 @@ impl Relay {
             return Ok(Batch { claimed: 0, published: 0 });
         }
         let rows = claim(transaction.sql(), self.database.clock.now(), limit).await?;
-        self.health.set("relay", Condition::Up);
         if rows.is_empty() {
             self.alone = 0;
             return Ok(Batch { claimed: 0, published: 0 });
@@ -176,22 +158,52 @@ impl Relay {
         }
         self.blocked = blocked;
         self.database.metrics.broker.blocked.set(u8::from(blocked));
-        if blocked {
-            self.health.set("relay", Condition::Down("the broker blocks publishers".into()));
-        }
         blocked
     }
+}
 
-    fn report(&self, error: &RelayError) -> Duration {
-        let reason = match error {
-            RelayError::Database(error) if failure::is_unreachable(error) => "the database is unreachable".to_owned(),
-            RelayError::Database(_) => "the database refuses the outbox's statements".to_owned(),
-            other => other.to_string(),
-        };
-        if self.health.set("relay", Condition::Down(reason.clone())) {
-            warn!(reason, "the relay can't publish: events wait in the outbox");
+impl Worker for Relay {
+    fn part(&self) -> &'static str {
+        "relay"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "the relay can't publish: events wait in the outbox"
+    }
+
+    fn is_vital(&self) -> bool {
+        true
+    }
+
+    /// The broker's time limits and the database's together.
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn wake_up(&self) -> Option<Arc<Notify>> {
+        Some(self.database.wake_ups.relay.clone())
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        let batch = self.publish_batch().await?;
+        if self.blocked {
+            return Err(TurnFailed("the broker blocks publishers".into()));
         }
-        Duration::from_millis(fastrand::u64(200..500))
+        Ok(if batch.published > 0 { Next::Now } else { Next::Within(SLOW_POLL) })
+    }
+
+    /// What is under way on the channel may be confirmed late: nobody listens any more.
+    fn abandon(&mut self) {
+        self.publisher.abandon();
+    }
+}
+
+impl From<RelayError> for TurnFailed {
+    fn from(error: RelayError) -> Self {
+        match error {
+            RelayError::Database(error) => error.into(),
+            other => Self(other.to_string()),
+        }
     }
 }
 

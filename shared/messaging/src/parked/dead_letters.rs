@@ -3,75 +3,90 @@
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use futures_util::FutureExt;
 
 use super::park;
 use crate::{
-    bus::{BusError, Delivery, Subscriber},
+    bus::{Deliveries, Delivery, Subscriber},
     database::Database,
     failure::Failure,
     message::ReceivedMessage,
+    worker::{Next, TurnFailed, Worker},
 };
+
+/// How often it looks for what has come.
+const POLL: Duration = Duration::from_secs(1);
 
 /// Drains `<service>.dead`.
 pub struct DeadLetters {
     database: Database,
     subscriber: Box<dyn Subscriber>,
-}
-
-/// Why draining was interrupted.
-#[derive(Debug, thiserror::Error)]
-enum Interrupted {
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error("the channel was closed")]
-    ChannelClosed,
+    letters: Option<Box<dyn Deliveries>>,
 }
 
 impl DeadLetters {
     /// Takes what comes from `subscriber`'s dead letters into the table `parked`.
     pub fn new(database: Database, subscriber: Box<dyn Subscriber>) -> Self {
-        Self { database, subscriber }
+        Self { database, subscriber, letters: None }
     }
 
-    /// Drains until `shutdown`, whatever happens to the broker and the database; the router says how they are.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                result = self.drain() => {
-                    if result.is_ok() {
-                        shutdown.cancelled().await;
-                    }
-                    let rest = Duration::from_millis(fastrand::u64(500..1500));
-                    let _ = tokio::time::timeout(rest, shutdown.cancelled()).await;
-                }
-            }
+    /// What has come; `Ok` also if this bus has no dead letters.
+    async fn drain(&mut self) -> Result<(), TurnFailed> {
+        if self.letters.is_none() {
+            self.letters = self.subscriber.dead_letters().await.map_err(|error| TurnFailed(error.to_string()))?;
+        }
+        while let Some(letters) = &mut self.letters
+            && let Some(next) = letters.next().now_or_never()
+        {
+            take(&self.database, next.ok_or_else(closed)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the bus: what is not settled comes again.
+    async fn leave(&mut self) {
+        if let Some(letters) = self.letters.take() {
+            letters.close().await;
         }
         self.subscriber.close().await;
     }
+}
 
-    /// Until something breaks; `Ok` if this bus has no dead letters.
-    async fn drain(&mut self) -> Result<(), Interrupted> {
-        let Some(mut letters) = self.subscriber.dead_letters().await? else { return Ok(()) };
-        let result = loop {
-            let Some(letter) = letters.next().await else { break Err(Interrupted::ChannelClosed) };
-            if let Err(error) = self.take(letter).await {
-                break Err(error);
-            }
-        };
-        letters.close().await;
-        result
+/// Parks one as dead, unless this service has taken charge of it meanwhile; then the broker may forget it.
+async fn take(database: &Database, mut letter: Delivery) -> Result<(), TurnFailed> {
+    let body = std::mem::take(&mut letter.body);
+    let message = ReceivedMessage::new(&letter, body);
+    let reason = letter.dead_letter_reason.clone().unwrap_or_default();
+    park(database, &message, &Failure::GivenUpByBroker(reason)).await?;
+    if letter.ack().await { Ok(()) } else { Err(closed()) }
+}
+
+fn closed() -> TurnFailed {
+    TurnFailed("the channel was closed".into())
+}
+
+impl Worker for DeadLetters {
+    fn part(&self) -> &'static str {
+        "dead letters"
     }
 
-    /// Parks one as dead, unless this service has taken charge of it meanwhile; then the broker may forget it.
-    async fn take(&self, mut letter: Delivery) -> Result<(), Interrupted> {
-        let body = std::mem::take(&mut letter.body);
-        let message = ReceivedMessage::new(&letter, body);
-        let reason = letter.dead_letter_reason.clone().unwrap_or_default();
-        park(&self.database, &message, &Failure::GivenUpByBroker(reason)).await?;
-        if letter.ack().await { Ok(()) } else { Err(Interrupted::ChannelClosed) }
+    fn trouble(&self) -> &'static str {
+        "what the broker has given up can't be taken from it"
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        let drained = self.drain().await;
+        if drained.is_err() {
+            self.leave().await;
+        }
+        drained.map(|()| Next::Within(POLL))
+    }
+
+    fn abandon(&mut self) {
+        self.letters = None;
+    }
+
+    async fn close(&mut self) {
+        self.leave().await;
     }
 }

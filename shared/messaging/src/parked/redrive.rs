@@ -1,22 +1,22 @@
 //! Tries parked messages again: the first unresolved one of each subject, one transaction each.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{query, query_scalar, types::Text};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 use tower::{Service, ServiceExt, service_fn, util::BoxService};
-use tracing::warn;
 use uuid::Uuid;
 
 use super::{delay, describe, log, note_attempt, state::State};
 use crate::{
     database::Database,
     failpoint::{Failpoint, hit},
-    failure::{self, Failure},
+    failure::Failure,
     handler::Handlers,
     message::{Batch, Outcome, ReceivedMessage},
     middleware::{self, BatchService},
     processing::{handle_in_span, say_handled},
+    worker::{Next, TurnFailed, Worker},
 };
 
 /// How often the re-driver looks if nothing was parked in this process: a replica may have died.
@@ -35,27 +35,6 @@ impl Redriver {
         let layers = handlers.batch_layers().to_vec();
         let attempt = Attempt { database: database.clone(), handlers };
         Self { database, stack: middleware::stack(attempt.service(), limits, &layers), time_limit }
-    }
-
-    /// Re-drives until `shutdown`; an attempt that has begun is finished.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            let rest = match self.redrive_one().await {
-                Ok(true) => continue,
-                Ok(false) => self.until_next().await.unwrap_or(SLOW_POLL),
-                Err(error) if failure::is_unreachable(&error) => SLOW_POLL,
-                Err(_) => {
-                    warn!("the database refuses the statements of parked messages");
-                    SLOW_POLL
-                }
-            };
-            let wake = self.database.wake_ups.redriver.notified();
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = wake => {}
-                () = tokio::time::sleep(rest) => {}
-            }
-        }
     }
 
     /// Tries one message that is due; `false` if none is.
@@ -150,13 +129,31 @@ impl Redriver {
     }
 
     /// How long until the next attempt is due, at most [`SLOW_POLL`].
-    async fn until_next(&self) -> Option<Duration> {
+    async fn until_next(&self) -> Result<Duration, sqlx::Error> {
         let next = query_scalar!("SELECT min(next_attempt_at) FROM parked WHERE state = 'waiting'")
             .fetch_one(&self.database.pool)
-            .await
-            .ok()?;
-        let wait = next?.to_jiff().duration_since(self.database.clock.now());
-        Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(10), SLOW_POLL))
+            .await?;
+        let Some(next) = next else { return Ok(SLOW_POLL) };
+        let wait = next.to_jiff().duration_since(self.database.clock.now());
+        Ok(Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(10), SLOW_POLL))
+    }
+}
+
+impl Worker for Redriver {
+    fn part(&self) -> &'static str {
+        "redriver"
+    }
+
+    fn trouble(&self) -> &'static str {
+        "parked messages can't be tried again"
+    }
+
+    fn wake_up(&self) -> Option<Arc<Notify>> {
+        Some(self.database.wake_ups.redriver.clone())
+    }
+
+    async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        Ok(if self.redrive_one().await? { Next::Now } else { Next::Within(self.until_next().await?) })
     }
 }
 

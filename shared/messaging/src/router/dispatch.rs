@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt, util::BoxService};
+use tracing::warn;
 
-use super::settings::{RouterSettings, SessionError};
+use super::settings::{REST, RouterSettings, SIGN_OF_LIFE, SessionError};
 use crate::{
-    database::Database,
+    database::{Database, in_time},
     failpoint::{Failpoint, hit},
     failure::{self, Failure},
     handler::Handlers,
+    health::Health,
     history,
     inbox::Inbox,
     message::{Batch, Outcome, ReceivedMessage},
@@ -27,6 +30,8 @@ pub struct Dispatcher {
     max_batch: usize,
     /// Halved after a failed batch, doubled after a good one.
     size: usize,
+    /// Where the router gives signs of life, in the midst of a large batch too.
+    health: Option<Health>,
 }
 
 impl Dispatcher {
@@ -35,7 +40,12 @@ impl Dispatcher {
         let layers = handlers.batch_layers().to_vec();
         let inbox = Inbox::new(database.clone(), handlers);
         let stack = middleware::stack(inbox.service(), &settings.limits, &layers);
-        Self { database, stack, max_batch: settings.max_batch, size: settings.max_batch }
+        Self { database, stack, max_batch: settings.max_batch, size: settings.max_batch, health: None }
+    }
+
+    /// The same, as a part of the router.
+    pub(super) fn in_router(self, health: Health) -> Self {
+        Self { health: Some(health), ..self }
     }
 
     /// How many messages the next batch may have.
@@ -58,9 +68,7 @@ impl Dispatcher {
             self.dispatch_alone(message, shutdown).await?;
         }
         if let Some(cursor) = &batch.cursor {
-            let mut tx = self.database.begin().await?;
-            history::advance(tx.sql(), cursor).await?;
-            tx.commit().await?;
+            in_time(history::advance_alone(&self.database, cursor)).await?;
         }
         Ok(())
     }
@@ -74,28 +82,47 @@ impl Dispatcher {
         message: ReceivedMessage,
         shutdown: &CancellationToken,
     ) -> Result<(), SessionError> {
+        let result = self.take_charge(&message, shutdown).await;
+        if result.is_err() && message.redelivered {
+            // It comes again, and the process is alive: whatever ended this, it was no death.
+            let _ = in_time(poison::survived(&self.database, message.id)).await;
+        }
+        result
+    }
+
+    async fn take_charge(
+        &mut self,
+        message: &ReceivedMessage,
+        shutdown: &CancellationToken,
+    ) -> Result<(), SessionError> {
         let mut suspect = message.redelivered;
         let mut second_attempt = true;
+        let mut held = Held { since: Instant::now(), rounds: 0 };
         loop {
-            self.wait_for_database(shutdown).await?;
-            let Err(failure) = self.try_alone(&message, &mut suspect).await else { return Ok(()) };
+            if let Some(health) = &self.health {
+                health.expect("router", true, SIGN_OF_LIFE);
+            }
+            let Err(failure) = self.try_alone(message, &mut suspect).await else { return Ok(()) };
             hit(Failpoint::Failed).await;
             if failure.is_worth_a_second_attempt() && std::mem::take(&mut second_attempt) {
                 continue;
             }
-            self.wait_for_database(shutdown).await?;
-            match parked::park(&self.database, &message, &failure).await {
-                Ok(()) => return Ok(()),
-                // It went away between the look and the parking: the message is still ours.
-                Err(error) if failure::is_unreachable(&error) => {}
-                Err(error) => return Err(error.into()),
-            }
+            let unreachable = match failure {
+                Failure::DatabaseUnreachable(error) if !self.kills_its_backend(&error).await => error,
+                failure => match in_time(parked::park(&self.database, message, &failure)).await {
+                    Ok(()) => return Ok(()),
+                    // It went away between the attempt and the parking: the message is still ours.
+                    Err(error) if failure::is_unreachable(&error) => error,
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            self.hold(&mut held, &unreachable, shutdown).await?;
         }
     }
 
     async fn try_alone(&mut self, message: &ReceivedMessage, suspect: &mut bool) -> Result<(), Failure> {
         if *suspect {
-            let begun = poison::begin(&self.database, message.id).await?;
+            let begun = in_time(poison::begin(&self.database, message.id)).await?;
             hit(Failpoint::Suspected).await;
             // Counted once: a second attempt is not another death of the process.
             *suspect = false;
@@ -106,12 +133,34 @@ impl Dispatcher {
         self.attempt(Batch::one(message.clone())).await.map(drop)
     }
 
-    /// Holds what was delivered until the database is back; gives it to the broker again if that takes too long.
-    async fn wait_for_database(&self, shutdown: &CancellationToken) -> Result<(), SessionError> {
-        tokio::select! {
-            () = self.database.wait_until_it_answers() => Ok(()),
-            () = shutdown.cancelled() => Err(SessionError::ShuttingDown),
-            () = tokio::time::sleep(HOLD) => Err(SessionError::HeldTooLong),
-        }
+    /// A server that answers everybody else has lost the connection over this very message: then it is parked as any other.
+    async fn kills_its_backend(&self, error: &sqlx::Error) -> bool {
+        failure::is_lost_connection(error) && self.database.answers().await
     }
+
+    /// Holds what was delivered while the database can do nothing for it; gives it to the broker again if that takes too
+    /// long. The next attempt is what shows whether it is over: a full disk answers every question.
+    async fn hold(
+        &self,
+        held: &mut Held,
+        error: &sqlx::Error,
+        shutdown: &CancellationToken,
+    ) -> Result<(), SessionError> {
+        let reason = failure::unreachable_because(error).unwrap_or_default();
+        if self.database.trouble.set(reason) {
+            warn!(reason, "what was delivered is held until the database takes it");
+        }
+        held.rounds += 1;
+        if held.since.elapsed() > HOLD {
+            return Err(SessionError::HeldTooLong);
+        }
+        let rest = sleep(REST.after(held.rounds));
+        shutdown.run_until_cancelled(rest).await.ok_or(SessionError::ShuttingDown)
+    }
+}
+
+/// Since when a message is held, and how often it was tried meanwhile.
+struct Held {
+    since: Instant,
+    rounds: u32,
 }

@@ -8,9 +8,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Router, settings::SessionError};
+use super::{
+    Router,
+    settings::{SIGN_OF_LIFE, SessionError},
+};
 use crate::{
     bus::{Deliveries, Delivery, fill},
+    database::in_time,
     health::Condition,
     history::{
         self, CatchUpLock,
@@ -59,6 +63,7 @@ impl Router {
     async fn receive(&mut self, session: &mut Session, shutdown: &CancellationToken) -> Result<(), SessionError> {
         let mut tick = Instant::now();
         loop {
+            self.health.expect("router", true, SIGN_OF_LIFE);
             match session.next(tick, shutdown).await {
                 Next::Queue(Some(first)) => {
                     self.handle_queued(session, first, shutdown).await?;
@@ -88,7 +93,7 @@ impl Router {
         let mut readings = Vec::new();
         for owner in self.topology.owners() {
             // Committed before the queue is declared: a crash in between must not make the queue look old.
-            let progress = history::begin(&self.database, owner, existed).await?;
+            let progress = in_time(history::begin(&self.database, owner, existed)).await?;
             readings.push(HistoryReader::new(owner, &progress, self.settings.settling));
         }
         let caught_up = readings.iter().all(|reading| reading.caught_up);
@@ -112,7 +117,8 @@ impl Router {
 
     async fn lock(&self, shutdown: &CancellationToken) -> Result<CatchUpLock, SessionError> {
         loop {
-            if let Some(lock) = CatchUpLock::try_take(&self.database).await? {
+            self.health.expect("router", true, SIGN_OF_LIFE);
+            if let Some(lock) = in_time(CatchUpLock::try_take(&self.database)).await? {
                 return Ok(lock);
             }
             self.health.set("router", Condition::Waiting("another replica, which catches up".into()));
@@ -188,7 +194,7 @@ impl Router {
     ) -> Result<(), SessionError> {
         let reading = &mut session.readings[reading];
         let Chunk { messages, cursor } = reading.chunk(first, self.dispatcher.size()).await;
-        let missing = inbox::missing(&self.database, &ids(&messages)).await?;
+        let missing = in_time(inbox::missing(&self.database, &ids(&messages))).await?;
         let ours = |message: &ReceivedMessage| {
             missing.contains(&message.id) && self.topology.reacts_to.iter().any(|event| event.name == message.exchange)
         };
@@ -199,9 +205,7 @@ impl Router {
             reading.suspicious = reading.suspicious.saturating_sub(1);
         }
         if messages.is_empty() {
-            let mut tx = self.database.begin().await?;
-            history::advance(tx.sql(), &cursor).await?;
-            return Ok(tx.commit().await?);
+            return Ok(in_time(history::advance_alone(&self.database, &cursor)).await?);
         }
         self.dispatcher.dispatch(Batch { messages, cursor: Some(cursor) }, shutdown).await
     }
@@ -237,7 +241,7 @@ impl Router {
     async fn begin_reconciliation(&mut self, session: &mut Session) -> Result<(), SessionError> {
         session.next_reconciliation = Instant::now() + self.settings.settling.every;
         for owner in self.topology.owners() {
-            let progress = history::begin(&self.database, owner, true).await?;
+            let progress = in_time(history::begin(&self.database, owner, true)).await?;
             session.readings.push(HistoryReader::new(owner, &progress, self.settings.settling));
         }
         self.bind(session).await
@@ -247,7 +251,7 @@ impl Router {
         session.next_reconciliation = Instant::now() + self.settings.settling.every;
         for mut reading in session.readings.drain(..) {
             reading.close().await;
-            history::finish(&self.database, reading.cursor.owner).await?;
+            in_time(history::finish(&self.database, reading.cursor.owner)).await?;
         }
         if session.queue.is_none() {
             info!("caught up: consuming the queue");

@@ -1,10 +1,18 @@
 //! How a router behaves, and why a session of it ends.
 
+use std::time::Duration;
+
 use crate::{
+    backoff::Backoff,
     bus::{BusError, CatchUpPolicy},
     message::MAX_BATCH,
     middleware::Limits,
 };
+
+/// The rest after an attempt or a session that failed.
+pub(super) const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
+/// How long the router may be silent: above the time limit of the largest batch and of what surrounds it.
+pub(super) const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 
 /// How a router behaves; the defaults are what runs in production.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +53,9 @@ pub enum SessionError {
     /// Before the broker loses its patience.
     #[error("the database was unreachable for so long that the messages go back to the broker")]
     HeldTooLong,
+    /// A fault of ours.
+    #[error("panicked")]
+    Panicked,
     /// As asked.
     #[error("shutting down")]
     ShuttingDown,

@@ -35,7 +35,7 @@ impl Broker {
     /// A relay of the service of `database`, which publishes the events of orders here.
     pub fn relay(&self, database: &Database) -> Relay {
         database.metrics.begin(ORDERS, &[]);
-        Relay::new(database.clone(), Box::new(self.clone()), Health::default())
+        Relay::new(database.clone(), Box::new(self.clone()), &Health::default())
     }
 
     /// From now on it confirms nothing before it is told to.

@@ -13,12 +13,14 @@ use messaging::{
     audit::Operator,
     bus::{Bus, Topology, rabbitmq::RabbitMq},
     database::Database,
+    health::Health,
     parked::dead_letters::DeadLetters,
     testing::{
         self,
         orders::{OrderCompleted, OrderPlaced, order, placed},
         stage::{Stage, envelope},
     },
+    worker,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -69,7 +71,7 @@ impl Queue {
     async fn drain(&self, database: &Database, last: Uuid) {
         let shutdown = CancellationToken::new();
         let dead_letters = DeadLetters::new(database.clone(), self.broker.subscriber(&self.topology));
-        let draining = tokio::spawn(dead_letters.run(shutdown.clone()));
+        let draining = tokio::spawn(worker::run(dead_letters, Health::default(), shutdown.clone()));
         let parked = || async { parked(database).await.iter().any(|(id, ..)| *id == last) };
         testing::eventually("the last dead letter is parked", parked).await;
         shutdown.cancel();

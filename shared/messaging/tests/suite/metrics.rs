@@ -127,17 +127,17 @@ async fn where_the_database_is_away_the_last_values_stay_and_their_age_tells() {
     publish(&database, &placed(order(), "Ada")).await;
     let health = Health::default();
     let mut collector = Collector::new(database.clone(), health.clone());
-    collector.look().await;
+    collector.look().await.unwrap();
     let first = scrape(&database);
     assert_eq!((first.sum("service_ready", &[]), first.sum("outbox_unpublished_events", &[])), (Some(1.0), Some(1.0)));
     health.set("relay", Condition::Down("a test".into()));
-    collector.look().await;
+    collector.look().await.unwrap();
     assert_eq!(counted(&database, "service_ready", &[]), Some(0.0));
 
     health.set("relay", Condition::Up);
     database.clock.advance(SignedDuration::from_mins(1));
     database.pool.close().await;
-    collector.look().await;
+    collector.look().await.unwrap();
     let later = scrape(&database);
     assert_eq!(later.sum("service_ready", &[]), Some(0.0));
     for same in ["outbox_unpublished_events", "sample_last_success_timestamp_seconds"] {

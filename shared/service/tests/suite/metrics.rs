@@ -27,8 +27,8 @@ async fn scrape(database: &Database) -> Scrape {
 async fn a_path_with_an_id_is_one_route_and_what_nobody_knows_is_one_too() {
     let database = database("reader").await;
     let api = Router::new().route("/accounts/{id}", get(async || "an account"));
-    let app =
-        http::app(api, OpenApiBuilder::new().build(), measure::register(&database.metrics.registry), Span::none());
+    let requests = measure::register(&database.metrics.registry);
+    let app = http::app(api, OpenApiBuilder::new().build(), http::Admission::new(16), requests, Span::none());
     let brew = Method::from_bytes(b"BREW").unwrap();
     for round in 0..5 {
         for (method, path) in [(Method::GET, "accounts"), (Method::GET, "nothing"), (brew.clone(), "accounts")] {

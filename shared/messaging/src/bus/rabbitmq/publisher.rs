@@ -218,6 +218,10 @@ impl Publisher for RabbitPublisher {
         self.open().boxed()
     }
 
+    fn abandon(&mut self) {
+        self.channel = None;
+    }
+
     fn is_blocked(&self) -> bool {
         self.link.is_blocked()
     }

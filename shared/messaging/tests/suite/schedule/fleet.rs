@@ -128,7 +128,7 @@ pub fn begin(who: Who, database: Database, broker: Broker, script: &Script) -> S
 
 /// [`Relay::run`] without its rests.
 async fn relay(database: Database, broker: Broker) -> anyhow::Result<Infallible> {
-    let mut relay = Relay::new(database.clone(), Box::new(broker), Health::default());
+    let mut relay = Relay::new(database.clone(), Box::new(broker), &Health::default());
     loop {
         let turn = relay.publish_batch().await;
         rolled_back(&database).await;

@@ -1,0 +1,50 @@
+//! Overload ends at the door: what can't be answered in time is refused at once, and what keeps the service going has its
+//! own share of the connections to the database.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    http::header::RETRY_AFTER,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::{sync::Semaphore, time::timeout};
+
+use crate::problem::Problem;
+
+/// Connections to the database that no request gets: for relay, router, re-driver, probes and what else a service runs.
+const RESERVED: usize = 6;
+/// How many requests may wait for each that runs.
+const WAITING: usize = 8;
+/// How long a request waits for its turn.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// How many requests run and wait at once. Copies share it.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Those that run or wait.
+    admitted: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Admission {
+    /// For a service that has so many connections to its database; each request takes one at a time.
+    pub fn new(database_connections: u32) -> Self {
+        let connections = usize::try_from(database_connections).unwrap_or(usize::MAX);
+        let running = connections.saturating_sub(RESERVED).max(connections / 4).max(1);
+        Self { admitted: Arc::new(Semaphore::new(running * (1 + WAITING))), running: Arc::new(Semaphore::new(running)) }
+    }
+}
+
+/// Answers 503 to what is too much (RFC 9110, section 15.6.4).
+pub(super) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let Ok(_admitted) = admission.admitted.try_acquire() else { return too_much() };
+    let Ok(Ok(_running)) = timeout(WAIT, admission.running.acquire()).await else { return too_much() };
+    next.run(request).await
+}
+
+fn too_much() -> Response {
+    let problem = Problem::unavailable("too many requests at once: try again in a second");
+    ([(RETRY_AFTER, "1")], problem).into_response()
+}
