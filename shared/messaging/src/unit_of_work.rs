@@ -14,7 +14,12 @@ use tokio::sync::Notify;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{database::Database, log::log_hop, outbox, transaction::Transaction};
+use crate::{
+    database::{Database, in_time},
+    log::log_hop,
+    outbox,
+    transaction::Transaction,
+};
 
 /// An event that can't be published, whoever tries.
 #[derive(Debug, Error)]
@@ -143,7 +148,7 @@ impl UnitOfWork {
 
     /// Commits the facts and their events, then wakes the relay of this process.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        outbox::insert(self.transaction.sql(), self.database.service, &self.recorded).await?;
+        in_time(outbox::insert(self.transaction.sql(), self.database.service, &self.recorded)).await?;
         self.transaction.commit().await?;
         self.database.trouble.clear();
         let now = self.database.clock.now();

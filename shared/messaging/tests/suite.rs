@@ -13,7 +13,9 @@ mod suite {
     mod metrics;
     mod outbox;
     mod parked;
+    mod refusing;
     mod republish;
     mod retention;
     mod schedule;
+    mod silent;
 }
