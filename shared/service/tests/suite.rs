@@ -9,6 +9,7 @@ mod suite {
     mod edit;
     mod inbox_status;
     mod metrics;
+    mod overload;
     mod parked;
     mod replay;
     mod republish;

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::header::RETRY_AFTER,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -37,7 +36,7 @@ impl Admission {
     }
 }
 
-/// Answers 503 to what is too much (RFC 9110, section 15.6.4).
+/// Lets through what can be answered in time.
 pub(super) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     let Ok(_admitted) = admission.admitted.try_acquire() else { return too_much() };
     let Ok(Ok(_running)) = timeout(WAIT, admission.running.acquire()).await else { return too_much() };
@@ -45,6 +44,5 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
 }
 
 fn too_much() -> Response {
-    let problem = Problem::unavailable("too many requests at once: try again in a second");
-    ([(RETRY_AFTER, "1")], problem).into_response()
+    Problem::unavailable("too many requests at once: try again in a second").into_response()
 }
