@@ -119,6 +119,11 @@ impl Envelope {
         }
     }
 
+    /// The version of its schema, as `dataschema` ends; `None` if that names none of its type.
+    pub fn version(&self) -> Option<i16> {
+        self.dataschema.strip_prefix("/schemas/")?.strip_prefix(&self.event_type)?.strip_prefix('/')?.parse().ok()
+    }
+
     /// Who the event is.
     pub fn meta(&self) -> EventMeta {
         EventMeta {

@@ -30,6 +30,9 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// The classes of what another release may be able to handle: it waits for one.
+pub const WAITS_FOR_A_RELEASE: [&str; 3] = ["no_handler", "newer_version", "unreadable"];
+
 /// Why a batch, or a message alone, was rolled back.
 #[derive(Debug, Error)]
 pub enum Failure {
@@ -48,9 +51,15 @@ pub enum Failure {
     /// It is no event that this service could read.
     #[error("undecodable: {0}")]
     Undecodable(String),
-    /// No handler for its type.
+    /// No handler for its type. Another release may have one: replicas of two run side by side in a roll-out.
     #[error("no handler for its type")]
     NoHandler,
+    /// Its schema is newer than the handler's. Another release may know it.
+    #[error("version {0} of its type is newer than this release")]
+    NewerVersion(i16),
+    /// Its data are not what this release knows by that type and version: an enum's new value, for one. Another may.
+    #[error("unreadable data: {0}")]
+    Unreadable(String),
     /// Its handling began twice and the process died both times.
     #[error("the process died twice while handling it")]
     KillsTheProcess,
@@ -72,6 +81,8 @@ impl Failure {
             Self::Panicked => "panicked",
             Self::Undecodable(_) => "undecodable",
             Self::NoHandler => "no_handler",
+            Self::NewerVersion(_) => "newer_version",
+            Self::Unreadable(_) => "unreadable",
             Self::KillsTheProcess => "kills_the_process",
             Self::GivenUpByBroker(_) => "given_up_by_broker",
             Self::Handler(HandlerError::Database(_)) => "database_error",
@@ -84,7 +95,7 @@ impl Failure {
     /// Another attempt can't help: dead at once.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Undecodable(_) | Self::NoHandler | Self::KillsTheProcess | Self::GivenUpByBroker(_) => true,
+            Self::Undecodable(_) | Self::KillsTheProcess | Self::GivenUpByBroker(_) => true,
             Self::Handler(error) => matches!(error, HandlerError::Permanent(_) | HandlerError::Publish(_)),
             _ => false,
         }

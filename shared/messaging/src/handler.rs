@@ -86,7 +86,7 @@ impl Handlers {
 
     /// Hands `envelope` to the handler of its type.
     pub async fn handle(&self, tx: &mut UnitOfWork, envelope: &Envelope) -> Result<(), Failure> {
-        let (_, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
+        let handler = self.of(envelope)?;
         tx.caused_by(envelope.meta());
         let handling = handler.handle(tx, envelope);
         self.layers.iter().fold(handling, |handling, layer| layer.around(envelope, handling)).await
@@ -94,8 +94,19 @@ impl Handlers {
 
     /// Whether `envelope` is an event that a handler here could take, without handing it over.
     pub fn check(&self, envelope: &Envelope) -> Result<(), Failure> {
-        let (_, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
-        handler.check(envelope)
+        self.of(envelope)?.check(envelope)
+    }
+
+    /// Who handles `envelope`, which must come from the owner of its type: nobody speaks for another.
+    fn of(&self, envelope: &Envelope) -> Result<&dyn AnyHandler, Failure> {
+        let (event_type, handler) = self.by_type.get(envelope.event_type.as_str()).ok_or(Failure::NoHandler)?;
+        if envelope.source.strip_prefix('/') != Some(event_type.owner) {
+            return Err(Failure::Undecodable(format!(
+                "its source is not {}, whose event it would be",
+                event_type.owner
+            )));
+        }
+        Ok(handler.as_ref())
     }
 }
 
@@ -141,7 +152,11 @@ impl<O: Observer> AnyHandler for Observing<O> {
 }
 
 fn parse<E: Event>(envelope: &Envelope) -> Result<E, Failure> {
-    let event: E = serde_json::from_str(envelope.data.get()).map_err(|e| Failure::Undecodable(e.to_string()))?;
+    let version = envelope.version().ok_or_else(|| Failure::Undecodable("its dataschema names no version".into()))?;
+    if version > E::VERSION {
+        return Err(Failure::NewerVersion(version));
+    }
+    let event: E = serde_json::from_str(envelope.data.get()).map_err(|e| Failure::Unreadable(e.to_string()))?;
     if event.subject() != envelope.subject {
         return Err(Failure::Undecodable("data and subject name different subjects".into()));
     }

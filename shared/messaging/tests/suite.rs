@@ -16,6 +16,7 @@ mod suite {
     mod refusing;
     mod republish;
     mod retention;
+    mod rollout;
     mod schedule;
     mod silent;
 }

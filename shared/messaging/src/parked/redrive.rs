@@ -11,7 +11,7 @@ use super::{delay, describe, log, note_attempt, state::State};
 use crate::{
     database::Database,
     failpoint::{Failpoint, hit},
-    failure::Failure,
+    failure::{self, Failure},
     handler::Handlers,
     message::{Batch, Outcome, ReceivedMessage},
     middleware::{self, BatchService},
@@ -27,6 +27,7 @@ pub struct Redriver {
     database: Database,
     stack: BoxService<Batch, Vec<Outcome>, Failure>,
     time_limit: Duration,
+    is_first_turn: bool,
 }
 
 impl Redriver {
@@ -34,7 +35,8 @@ impl Redriver {
     pub fn new(database: Database, handlers: Handlers, limits: &middleware::Limits, time_limit: Duration) -> Self {
         let layers = handlers.batch_layers().to_vec();
         let attempt = Attempt { database: database.clone(), handlers };
-        Self { database, stack: middleware::stack(attempt.service(), limits, &layers), time_limit }
+        let stack = middleware::stack(attempt.service(), limits, &layers);
+        Self { database, stack, time_limit, is_first_turn: true }
     }
 
     /// Tries one message that is due; `false` if none is.
@@ -128,6 +130,21 @@ impl Redriver {
         Ok(())
     }
 
+    /// What waited for a release that can handle it is due at once: this one may be it.
+    async fn release(&self) -> Result<(), sqlx::Error> {
+        let mut tx = self.database.begin().await?;
+        let now = jiff_sqlx::Timestamp::from(tx.now());
+        query!(
+            "UPDATE parked SET next_attempt_at = $1, tries = 0
+             WHERE state = 'waiting' AND reason = ANY($2) AND next_attempt_at > $1",
+            now as _,
+            &failure::WAITS_FOR_A_RELEASE.map(str::to_owned),
+        )
+        .execute(tx.sql())
+        .await?;
+        tx.commit().await
+    }
+
     /// How long until the next attempt is due, at most [`SLOW_POLL`].
     async fn until_next(&self) -> Result<Duration, sqlx::Error> {
         let next = query_scalar!("SELECT min(next_attempt_at) FROM parked WHERE state = 'waiting'")
@@ -153,6 +170,10 @@ impl Worker for Redriver {
     }
 
     async fn turn(&mut self) -> Result<Next, TurnFailed> {
+        if self.is_first_turn {
+            self.release().await?;
+            self.is_first_turn = false;
+        }
         Ok(if self.redrive_one().await? { Next::Now } else { Next::Within(self.until_next().await?) })
     }
 }

@@ -99,7 +99,7 @@ async fn a_shutdown_waits_for_requests_and_not_for_half_of_one() {
         "the whole answer"
     };
     let app = app(Router::new().route("/it", get(handler)), 16).await;
-    let serving = tokio::spawn(serve(listener, app, shutdown.clone()));
+    let server = tokio::spawn(serve(listener, app, shutdown.clone()));
     let _silent = TcpStream::connect(addr).await.unwrap();
     let mut half = TcpStream::connect(addr).await.unwrap();
     half.write_all(b"GET /it HTTP/1.1\r\nHost: ").await.unwrap();
@@ -113,6 +113,6 @@ async fn a_shutdown_waits_for_requests_and_not_for_half_of_one() {
     let mut answer = String::new();
     whole.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("the whole answer"), "{answer}");
-    serving.await.unwrap().unwrap();
+    server.await.unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_secs(5), "after {:?}", began.elapsed());
 }
