@@ -113,7 +113,7 @@ mod tests {
     fn what_is_to_be_watched_exists() {
         let declared = declared().unwrap();
         let mut known: HashSet<&str> = declared.iter().flat_map(|known| known.metric.labels.clone()).collect();
-        known.extend(["histogram_quantile", "operators_problem"]);
+        known.extend(["histogram_quantile", "misconfigured"]);
         for Declared { metric, .. } in &declared {
             known.insert(metric.name);
         }

@@ -9,7 +9,6 @@
 
 use std::sync::Arc;
 
-use clap::Args;
 use contracts::{
     ServiceInfo,
     events::{
@@ -17,13 +16,12 @@ use contracts::{
         customer::{CustomerCreated, CustomerDeactivated},
     },
 };
-use lettre::message::Mailbox;
 use messaging::{database::Database, handler::Handlers, worker};
-use secrecy::SecretString;
 use service::Service;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 
+mod config;
 mod http;
 pub mod mailer;
 pub mod metrics;
@@ -32,6 +30,7 @@ mod store;
 mod templates;
 pub mod welcome;
 
+pub use config::EmailConfig;
 use mailer::{Mailer, smtp::Smtp};
 use metrics::MailMetrics;
 use sender::Sender;
@@ -43,17 +42,6 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/email");
 
 /// How many mails are on their way at once, each on a connection of its own.
 const SENDERS: [&str; 4] = ["sender 1", "sender 2", "sender 3", "sender 4"];
-
-/// What only this service can be told.
-#[derive(Clone, Debug, Args)]
-pub struct EmailConfig {
-    /// The mail server: `smtp://[USER:PASSWORD@]HOST[:PORT]`, with ?tls=required for STARTTLS, or `smtps://…` for TLS.
-    #[arg(long, env, hide_env_values = true, default_value = "smtp://127.0.0.1:1025")]
-    pub smtp_url: SecretString,
-    /// Who the mails are from.
-    #[arg(long, env, default_value = "Pas de Trois <welcome@pasdetrois.example>")]
-    pub mail_from: Mailbox,
-}
 
 /// What this service reacts to; `queued` wakes the senders.
 pub fn handlers(config: &EmailConfig, queued: &Arc<Notify>) -> Handlers {
@@ -71,8 +59,8 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
     let metrics = MailMetrics::register(database);
     let sender = |part| {
         let mailer = Mailer::Smtp(Box::new(smtp.clone()));
-        let (database, from) = (database.clone(), config.mail_from.clone());
-        (part, worker::task(Sender::new(part, database, mailer, from, queued.clone(), metrics.clone())))
+        let (database, queued) = (database.clone(), queued.clone());
+        (part, worker::task(Sender::new(part, database, mailer, config, queued, metrics.clone())))
     };
     Ok(Service {
         name: SERVICE.name,

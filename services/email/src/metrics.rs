@@ -22,11 +22,13 @@ impl MailMetrics {
         let retried = registry.counters(
             "mail_retried_total",
             ["reason"],
-            "Attempts after which a mail was kept to be tried again: `later` if the mail server said so or did not \
-             answer, `operators_problem` if it refuses all our mail (a wrong password, a policy)",
+            "Attempts after which a mail was kept to be tried again: `later` if the mail server said so, `unreachable` if \
+             it did not answer, `perhaps` if it did not answer to the end of the mail, `misconfigured` if it refuses all \
+             our mail (a wrong password, a policy)",
         );
-        retried.of(["later"]);
-        retried.of(["operators_problem"]);
+        for reason in ["later", "unreachable", "perhaps", "misconfigured"] {
+            retried.of([reason]);
+        }
         let help = "Mails that could not be delivered while they were valid";
         Self {
             sent: registry.counter("mail_sent_total", "Mails that the mail server accepted"),

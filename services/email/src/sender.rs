@@ -1,10 +1,11 @@
 //! Delivers queued mails: leases one, talks to the mail server without any transaction, then marks it and publishes what
 //! came of it in one.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use contracts::events::email::{FailureReason, WelcomeEmailFailed, WelcomeEmailSent};
 use event::TraceContext;
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use messaging::{
@@ -12,18 +13,23 @@ use messaging::{
     unit_of_work::UnitOfWork,
     worker::{Next, TurnFailed, Worker},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 
 use crate::{
+    config::EmailConfig,
     mailer::{DeliveryResult, Mailer, verdict::delay},
     metrics::MailMetrics,
-    store::{self, Leased},
+    store::{self, Leased, Postponed},
     templates,
 };
 
-/// How long a mail belongs to one sender; longer than a delivery may take, so that two never hold it.
-const LEASE: SignedDuration = SignedDuration::from_secs(15);
+/// How long a mail belongs to one sender, who renews it while the delivery lasts.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
+/// How often it is renewed.
+const RENEW: Duration = Duration::from_secs(15);
+/// How long a delivery may last: every time limit of RFC 5321 together.
+const DELIVERY: Duration = Duration::from_mins(45);
 /// How often a sender looks for mails that nobody has announced: retries, and those of replicas that died.
 const SLOW_POLL: Duration = Duration::from_millis(500);
 
@@ -33,21 +39,24 @@ pub struct Sender {
     database: Database,
     mailer: Mailer,
     from: Mailbox,
+    /// How often a mail may go out whose acceptance the server has left open.
+    copies: i32,
     queued: Arc<Notify>,
     metrics: MailMetrics,
 }
 
 impl Sender {
-    /// A sender, by the name `part`, of what is queued in `database`; `queued` wakes it.
+    /// A sender, by the name `part`, of what is queued in `database`, as `config` says; `queued` wakes it.
     pub fn new(
         part: &'static str,
         database: Database,
         mailer: Mailer,
-        from: Mailbox,
+        config: &EmailConfig,
         queued: Arc<Notify>,
         metrics: MailMetrics,
     ) -> Self {
-        Self { part, database, mailer, from, queued, metrics }
+        let (from, copies) = (config.mail_from.clone(), config.mail_copies);
+        Self { part, database, mailer, from, copies, queued, metrics }
     }
 
     /// Sends the mail that is due longest; `false` if none is due.
@@ -63,17 +72,39 @@ impl Sender {
         if self.database.clock.now() >= mail.valid_until {
             return self.give_up(mail, FailureReason::Expired, None).await;
         }
-        let verdict = match templates::welcome(mail, &self.from) {
-            Ok(message) => self.mailer.deliver(&message).await,
-            // Our rules for addresses are stricter than SMTP's: an address that can't be written down is no address.
-            Err(error) => DeliveryResult::Refused(error.to_string()),
-        };
+        let verdict = self.attempt(mail).await;
         Span::current().record("mail.verdict", name(&verdict));
         match &verdict {
             DeliveryResult::Accepted => self.sent(mail).await,
             DeliveryResult::Refused(reply) => self.give_up(mail, FailureReason::Refused, Some(reply)).await,
-            DeliveryResult::Later(reply) | DeliveryResult::Misconfigured(reply) => {
-                self.postpone(mail, &verdict, reply).await
+            // More copies help nobody: it is more likely than not that one was accepted.
+            DeliveryResult::Perhaps(_) if mail.perhaps + 1 >= self.copies => self.sent(mail).await,
+            DeliveryResult::Later(reply)
+            | DeliveryResult::Unreachable(reply)
+            | DeliveryResult::Perhaps(reply)
+            | DeliveryResult::Misconfigured(reply) => self.postpone(mail, &verdict, reply).await,
+        }
+    }
+
+    /// One delivery, while the lease is renewed. A mail that makes a library panic is ours to fix, and no other's fault.
+    async fn attempt(&mut self, mail: &Leased) -> DeliveryResult {
+        let Self { database, mailer, from, .. } = self;
+        let delivery = async {
+            match templates::welcome(mail, from) {
+                Ok(message) => mailer.deliver(&message).await,
+                Err(error) => DeliveryResult::Misconfigured(error.to_string()),
+            }
+        };
+        let mut delivery = Box::pin(AssertUnwindSafe(delivery).catch_unwind());
+        loop {
+            tokio::select! {
+                verdict = &mut delivery => {
+                    return verdict.unwrap_or_else(|_| DeliveryResult::Misconfigured("the delivery panicked".into()));
+                }
+                () = sleep(RENEW) => {
+                    // Where the database is away, the lease may end, and the answer is written down by who has the next.
+                    let _ = store::renew(database, mail, database.clock.now() + LEASE).await;
+                }
             }
         }
     }
@@ -117,7 +148,11 @@ impl Sender {
     async fn postpone(&self, mail: &Leased, verdict: &DeliveryResult, reply: &str) -> Result<(), sqlx::Error> {
         let delay = delay(verdict, mail.attempt);
         let next = self.database.clock.now() + delay;
-        store::postpone(&self.database, mail, next, reply).await?;
+        // Only time in which the server would have taken a mail counts against the customer.
+        let unwilling = if verdict.is_unwilling() { delay } else { Duration::ZERO };
+        let valid_until = mail.valid_until + unwilling;
+        let perhaps = mail.perhaps + i32::from(matches!(verdict, DeliveryResult::Perhaps(_)));
+        store::postpone(&self.database, mail, Postponed { next, valid_until, perhaps, reply }).await?;
         self.metrics.retried.of([name(verdict)]).inc();
         let (attempt, seconds) = (mail.attempt, delay.as_secs_f64());
         if let DeliveryResult::Misconfigured(_) = verdict {
@@ -136,6 +171,10 @@ impl Worker for Sender {
 
     fn trouble(&self) -> &'static str {
         "mails can't be sent: they stay queued"
+    }
+
+    fn limit(&self) -> Duration {
+        DELIVERY
     }
 
     fn wake_up(&self) -> Option<Arc<Notify>> {
@@ -162,7 +201,9 @@ fn name(verdict: &DeliveryResult) -> &'static str {
         DeliveryResult::Accepted => "accepted",
         DeliveryResult::Refused(_) => "refused",
         DeliveryResult::Later(_) => "later",
-        DeliveryResult::Misconfigured(_) => "operators_problem",
+        DeliveryResult::Unreachable(_) => "unreachable",
+        DeliveryResult::Perhaps(_) => "perhaps",
+        DeliveryResult::Misconfigured(_) => "misconfigured",
     }
 }
 

@@ -20,15 +20,17 @@ pub struct NewMail {
     pub cause: EventMeta,
 }
 
-/// Queues `mail` to the customer of `event`, once for each event.
+/// Queues `mail` to the customer of `event`, once for each event; to one who is written to no more, none.
 pub async fn queue(sql: &mut PgConnection, mail: &NewMail, event: &CustomerCreated) -> Result<(), sqlx::Error> {
     let NewMail { id, message_id, valid_until, muted, now, trace, cause } = mail;
     lock_recipient(sql, event.customer_id).await?;
     query!(
         "INSERT INTO mails (id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
                             message_id, created_at, valid_until, state, settled_at, attempt, next_attempt_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, CASE WHEN $13 THEN 'muted' ELSE 'queued' END,
-                 CASE WHEN $13 THEN $11::timestamptz END, 0, $11)
+         SELECT $1, $2, $3, customer_id, $5, $6, $7, $8, $9, $10, $11, $12,
+                CASE WHEN stopped_at IS NOT NULL THEN 'cancelled' WHEN $13 THEN 'muted' ELSE 'queued' END,
+                CASE WHEN stopped_at IS NOT NULL OR $13 THEN $11::timestamptz END, 0, $11
+         FROM recipients WHERE customer_id = $4
          ON CONFLICT (event_id) DO NOTHING",
         id,
         cause.id,
@@ -87,6 +89,8 @@ pub struct Leased {
     pub valid_until: Timestamp,
     /// Grows with each lease: whoever holds an older one has lost the mail.
     pub attempt: i32,
+    /// How often it may have been accepted.
+    pub perhaps: i32,
     pub trace: TraceContext,
     pub cause: EventMeta,
 }
@@ -100,7 +104,7 @@ pub async fn lease(database: &Database, lease_until: Timestamp) -> Result<Option
          WHERE id = (SELECT id FROM mails WHERE state = 'queued' AND next_attempt_at <= $1
                      ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
-                   message_id, valid_until, attempt",
+                   message_id, valid_until, attempt, perhaps",
         now as _,
         SqlTimestamp::from(lease_until) as _,
     )
@@ -115,6 +119,7 @@ pub async fn lease(database: &Database, lease_until: Timestamp) -> Result<Option
         message_id: row.message_id,
         valid_until: row.valid_until.to_jiff(),
         attempt: row.attempt,
+        perhaps: row.perhaps,
         trace: TraceContext { traceparent: row.traceparent, tracestate: row.tracestate },
         cause: EventMeta {
             id: row.event_id,
@@ -149,15 +154,40 @@ pub async fn settle(
     Ok(settled.rows_affected() == 1)
 }
 
-/// Keeps the mail for another attempt at `next`, unless the lease was lost.
-pub async fn postpone(database: &Database, mail: &Leased, next: Timestamp, reply: &str) -> Result<(), sqlx::Error> {
+/// Keeps the lease until `lease_until`, unless it was lost.
+pub async fn renew(database: &Database, mail: &Leased, lease_until: Timestamp) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
     query!(
-        "UPDATE mails SET next_attempt_at = $3, last_reply = $4 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        "UPDATE mails SET next_attempt_at = $3 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
         mail.id,
         mail.attempt,
-        SqlTimestamp::from(next) as _,
-        reply,
+        SqlTimestamp::from(lease_until) as _,
+    )
+    .execute(tx.sql())
+    .await?;
+    tx.commit().await
+}
+
+/// What is known of a mail that is kept for another attempt.
+pub struct Postponed<'a> {
+    pub next: Timestamp,
+    pub valid_until: Timestamp,
+    pub perhaps: i32,
+    pub reply: &'a str,
+}
+
+/// Keeps the mail for another attempt, unless the lease was lost.
+pub async fn postpone(database: &Database, mail: &Leased, postponed: Postponed<'_>) -> Result<(), sqlx::Error> {
+    let mut tx = database.begin().await?;
+    query!(
+        "UPDATE mails SET next_attempt_at = $3, valid_until = $4, perhaps = $5, last_reply = $6
+         WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        mail.id,
+        mail.attempt,
+        SqlTimestamp::from(postponed.next) as _,
+        SqlTimestamp::from(postponed.valid_until) as _,
+        postponed.perhaps,
+        postponed.reply,
     )
     .execute(tx.sql())
     .await?;

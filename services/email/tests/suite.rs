@@ -50,7 +50,7 @@ impl Stage {
             TestService::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
         let database = testing::database(email::SERVICE.name, &email::MIGRATIONS).await;
         let mail_from = "Pas de Trois <welcome@pasdetrois.example>".parse().unwrap();
-        let config = EmailConfig { smtp_url: "smtp://127.0.0.1:1".into(), mail_from };
+        let config = EmailConfig { smtp_url: "smtp://127.0.0.1:1".into(), mail_from, mail_copies: 2 };
         let handlers = email::handlers(&config, &Arc::<Notify>::default());
         let email = TestService::start(&database, &bus, events::email::ALL, handlers, testing::settings()).await;
         email.until_live().await;
@@ -69,7 +69,7 @@ impl Stage {
     fn sender(&self, mailer: &FakeMailer) -> Sender {
         let mailer = Mailer::Fake(mailer.clone());
         let metrics = MailMetrics::register(&self.database);
-        Sender::new("sender", self.database.clone(), mailer, self.config.mail_from.clone(), Arc::default(), metrics)
+        Sender::new("sender", self.database.clone(), mailer, &self.config, Arc::default(), metrics)
     }
 
     async fn publish<E: Event>(&mut self, event: E) -> Uuid {
@@ -166,6 +166,74 @@ async fn a_mail_that_could_not_be_delivered_for_three_days_has_failed() {
     assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("expired".to_owned()), cause)]);
 }
 
+/// The server has heard the final dot and says nothing: both copies bear one id, and there is no third.
+#[tokio::test]
+async fn a_mail_that_was_perhaps_accepted_is_repeated_rarely_and_only_so_often() {
+    let mut stage = Stage::new().await;
+    stage.created(customer()).await;
+    let mailer = FakeMailer::new([(); 9].map(|()| DeliveryResult::Perhaps("no answer".into())));
+    let mut sender = stage.sender(&mailer);
+    assert!(sender.send_one().await.unwrap());
+    stage.database.clock.advance(SignedDuration::from_mins(20));
+    assert!(!sender.send_one().await.unwrap(), "too soon for a copy");
+    stage.database.clock.advance(SignedDuration::from_hours(1));
+    assert!(sender.send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("sent".to_owned(), 2)]);
+    stage.database.clock.advance(SignedDuration::from_hours(24));
+    assert!(!sender.send_one().await.unwrap());
+    let id = |mail: &String| mail.lines().find(|line| line.starts_with("Message-ID")).map(str::to_owned);
+    let ids: Vec<_> = mailer.given().iter().map(id).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1] && ids[0].is_some(), "{ids:?}");
+}
+
+/// A wrong password over a long weekend deactivates nobody.
+#[tokio::test]
+async fn only_time_in_which_the_server_is_willing_counts_against_a_mail() {
+    for (verdict, expected) in [
+        (DeliveryResult::Misconfigured("535 5.7.8 bad password".into()), "sent"),
+        (DeliveryResult::Unreachable("connection refused".into()), "sent"),
+        (DeliveryResult::Later("451 4.7.1 greylisted".into()), "expired"),
+    ] {
+        let mut stage = Stage::new().await;
+        stage.created(customer()).await;
+        let mailer = FakeMailer::new(vec![verdict; 800]);
+        let mut sender = stage.sender(&mailer);
+        let end = stage.database.clock.now() + SignedDuration::from_hours(96);
+        while stage.database.clock.now() < end {
+            stage.database.clock.advance(SignedDuration::from_mins(12));
+            sender.send_one().await.unwrap();
+        }
+        // The server is well again.
+        stage.database.clock.advance(SignedDuration::from_mins(15));
+        let mut sender = stage.sender(&FakeMailer::default());
+        sender.send_one().await.unwrap();
+        assert_eq!(stage.mails().await[0].0, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_customer_who_is_written_to_no_more_gets_no_mail_whatever_came_first() {
+    let mut stage = Stage::new().await;
+    let id = customer();
+    let now = stage.customer.database.clock.now();
+    let reason = DeactivationReason::EmailRefused;
+    stage.publish(CustomerDeactivated { customer_id: id, reason, deactivated_at: now }).await;
+    stage.created(id).await;
+    assert_eq!(stage.mails().await, [("cancelled".to_owned(), 0)]);
+    assert!(!stage.sender(&FakeMailer::default()).send_one().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_mail_that_makes_the_sender_panic_is_kept_and_its_neighbours_go_on() {
+    let mut stage = Stage::new().await;
+    stage.created(customer()).await;
+    stage.created(customer()).await;
+    let mut sender = stage.sender(&FakeMailer::slow(async { panic!("a library's panic") }));
+    assert!(sender.send_one().await.unwrap());
+    assert!(sender.send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("queued".to_owned(), 1), ("sent".to_owned(), 1)]);
+}
+
 #[tokio::test]
 async fn a_sender_that_lost_its_lease_publishes_nothing() {
     let mut stage = Stage::new().await;
@@ -174,7 +242,7 @@ async fn a_sender_that_lost_its_lease_publishes_nothing() {
     let (second, clock) = (FakeMailer::default(), stage.database.clock.clone());
     let mut other = stage.sender(&second);
     let meanwhile = async move {
-        clock.advance(SignedDuration::from_secs(16));
+        clock.advance(SignedDuration::from_secs(61));
         assert!(other.send_one().await.unwrap());
     };
     let first = FakeMailer::slow(meanwhile);
@@ -212,7 +280,7 @@ async fn what_became_of_mails_is_counted_and_what_is_queued_is_sampled() {
     ] {
         assert_eq!(stage.counted(name, &[]), Some(value), "{name}");
     }
-    for reason in ["later", "operators_problem"] {
+    for reason in ["later", "misconfigured"] {
         assert_eq!(stage.counted("mail_retried_total", &[("reason", reason)]), Some(1.0), "{reason}");
     }
     stage.database.clock.advance(SignedDuration::from_hours(72));

@@ -11,8 +11,12 @@ pub enum DeliveryResult {
     Accepted,
     /// The server's verdict on the address: it will never take a mail to it.
     Refused(String),
-    /// Not now: a 4xx, or no connection.
+    /// Not now: a 4xx.
     Later(String),
+    /// No connection, or no answer before the mail was said.
+    Unreachable(String),
+    /// The whole mail was said, and then came no answer: it may have been accepted. Another attempt may be a second copy.
+    Perhaps(String),
     /// A 5xx that is no verdict on the address: a wrong password, a policy, a greeting. Ours to fix; meanwhile the mail
     /// is kept. A wrong password must not deactivate every customer.
     Misconfigured(String),
@@ -27,7 +31,9 @@ pub enum Phase {
     Sender,
     /// RCPT TO: about the address.
     Recipient,
-    /// DATA and the mail itself.
+    /// DATA.
+    Data,
+    /// The mail itself and the final dot.
     Content,
 }
 
@@ -39,23 +45,32 @@ pub fn read(phase: Phase, code: Option<u16>, text: &str) -> DeliveryResult {
     };
     match code {
         Some(code) if (500..600).contains(&code) => {
-            if is_about_the_address(phase, code, text) {
+            if is_about_the_address(phase, text) {
                 DeliveryResult::Refused(said())
             } else {
                 DeliveryResult::Misconfigured(said())
             }
         }
-        _ => DeliveryResult::Later(said()),
+        Some(_) => DeliveryResult::Later(said()),
+        None if phase == Phase::Content => DeliveryResult::Perhaps(said()),
+        None => DeliveryResult::Unreachable(said()),
     }
 }
 
-/// 5.1.x but for the three about the sender's address, 5.2.1 (mailbox disabled), or a bare 550, 551 or 553 to RCPT.
-fn is_about_the_address(phase: Phase, code: u16, text: &str) -> bool {
+impl DeliveryResult {
+    /// Whether the server did not mean to take any mail of ours just now: such time says nothing about a customer.
+    pub fn is_unwilling(&self) -> bool {
+        matches!(self, Self::Misconfigured(_) | Self::Unreachable(_))
+    }
+}
+
+/// 5.1.x but for the three about the sender's address, or 5.2.1 (mailbox disabled). Without such a code nothing is surely
+/// about the address: a bare 550 is also what servers say to relaying and to senders on a block list.
+fn is_about_the_address(phase: Phase, text: &str) -> bool {
     match (phase, enhanced(text)) {
         (Phase::Session | Phase::Sender, _) => false,
         (_, Some((5, 1, detail))) => !matches!(detail, 7..=9),
         (_, Some((5, 2, 1))) => true,
-        (Phase::Recipient, None) => matches!(code, 550 | 551 | 553),
         _ => false,
     }
 }
@@ -73,6 +88,7 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
 pub fn delay(verdict: &DeliveryResult, attempt: i32) -> Duration {
     let backoff = match verdict {
         DeliveryResult::Misconfigured(_) => Backoff::new(Duration::from_secs(10), Duration::from_mins(10)),
+        DeliveryResult::Perhaps(_) => Backoff::new(Duration::from_mins(30), Duration::from_hours(6)),
         _ => Backoff::new(Duration::from_secs(1), Duration::from_mins(5)),
     };
     backoff.after(u32::try_from(attempt).unwrap_or_default())
@@ -90,9 +106,9 @@ mod tests {
             (Recipient, 553, "5.1.3 bad syntax", true),
             (Content, 550, "5.1.1 no such user", true),
             (Recipient, 550, "5.2.1 mailbox disabled", true),
-            (Recipient, 550, "no such user here", true),
-            (Recipient, 551, "user not local", true),
-            (Recipient, 553, "mailbox name not allowed", true),
+            (Recipient, 550, "no such user here", false),
+            (Recipient, 551, "user not local", false),
+            (Recipient, 553, "mailbox name not allowed", false),
             (Recipient, 550, "5.7.1 relaying denied", false),
             (Recipient, 550, "5.2.2 mailbox full", false),
             (Recipient, 552, "storage exceeded", false),
@@ -113,7 +129,10 @@ mod tests {
     #[test]
     fn four_hundreds_and_silence_are_for_later() {
         assert!(matches!(read(Phase::Recipient, Some(451), "4.3.0 try again"), DeliveryResult::Later(_)));
-        assert!(matches!(read(Phase::Session, None, "connection refused"), DeliveryResult::Later(_)));
+        assert!(matches!(read(Phase::Session, None, "connection refused"), DeliveryResult::Unreachable(_)));
+        assert!(matches!(read(Phase::Data, None, "reset"), DeliveryResult::Unreachable(_)));
+        assert!(matches!(read(Phase::Content, None, "reset"), DeliveryResult::Perhaps(_)));
+        assert!(matches!(read(Phase::Content, Some(451), "later"), DeliveryResult::Later(_)));
     }
 
     #[test]
