@@ -88,11 +88,12 @@ pub struct Operations {
 impl OperationsArgs {
     /// Ready to ask.
     pub fn open(&self) -> anyhow::Result<Operations> {
-        let token = match self.admin_token.clone().filter(|token| !token.expose_secret().is_empty()) {
+        let given = self.admin_token.as_ref().map(|token| token.expose_secret().trim().to_owned());
+        let token = match given.filter(|token| !token.is_empty()) {
             Some(token) => Some(token),
-            None => self.fleet.setting("ADMIN_TOKEN")?.filter(|token| !token.is_empty()).map(SecretString::from),
+            None => self.fleet.setting("ADMIN_TOKEN")?.map(|token| token.trim().to_owned()),
         };
-        let token = token.context(NO_TOKEN)?;
+        let token = token.filter(|token| !token.is_empty()).map(SecretString::from).context(NO_TOKEN)?;
         let operator = self.operator.as_deref().filter(|name| !name.is_empty()).unwrap_or("unnamed");
         Operations::new(|service| service.operations_url(&self.fleet), token, operator)
     }

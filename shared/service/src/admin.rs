@@ -29,6 +29,8 @@ pub use request::Admin;
 
 /// Every `/admin` path, for whoever bears `token`; and for everybody `/topology`, and what describes them all.
 pub fn routes(admin: &Admin, token: Option<SecretString>) -> Router {
+    // White space around it is an editor's line end, never meant.
+    let token = token.map(|token| SecretString::from(token.expose_secret().trim()));
     let token = token.filter(|token| !token.expose_secret().is_empty());
     Router::new()
         .nest("/admin", limited(parked::routes(admin).merge(replay::routes(admin))).merge(outbox::routes(admin)))

@@ -1,8 +1,8 @@
 //! Settings: a flag and an environment variable of one name each.
 
-use std::net::SocketAddr;
+use std::{env, net::SocketAddr};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser};
 use messaging::{middleware::Faults, retention::Retention};
 use secrecy::SecretString;
 
@@ -96,6 +96,32 @@ impl<Own: Args> Config<Own> {
             .long_about(None)
             .mut_arg("http_addr", |arg| arg.required(false).default_value(local(http_port)))
             .mut_arg("ops_addr", |arg| arg.required(false).default_value(local(operations_port)));
+        let command = without_empty_variables(command);
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// `command`, its subcommands included, for which an empty variable counts as not set: that is how one is taken back in a
+/// file of settings, or handed through by Compose.
+pub fn without_empty_variables(command: Command) -> Command {
+    command.mut_args(without_empty_variable).mut_subcommands(without_empty_variables)
+}
+
+fn without_empty_variable(arg: Arg) -> Arg {
+    let is_empty = arg.get_env().and_then(env::var_os).is_some_and(|value| value.is_empty());
+    if is_empty { arg.env(None::<&str>) } else { arg }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `CARGO_PKG_README` is set and empty, `CARGO_PKG_NAME` is set, while tests run under cargo.
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        for (name, taken) in [("CARGO_PKG_README", false), ("CARGO_PKG_NAME", true)] {
+            let arg = without_empty_variable(Arg::new("setting").env(name));
+            assert_eq!(arg.get_env().is_some(), taken, "{name}");
+        }
     }
 }

@@ -56,6 +56,7 @@ pub fn run_process<W: Future<Output = anyhow::Result<()>>>(
         let shutdown = CancellationToken::new();
         let result = runtime.block_on(async {
             tokio::spawn(cancel_on_signal(shutdown.clone()));
+            tokio::spawn(telemetry.dropped_lines().report(shutdown.clone()));
             work(shutdown).await
         });
         runtime.shutdown_timeout(Duration::from_millis(100));

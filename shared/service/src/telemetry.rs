@@ -8,6 +8,8 @@ use tracing::Span;
 mod best_effort;
 mod format;
 pub mod jaeger_propagator;
+mod log_writer;
+mod otel_variables;
 mod setup;
 
 pub use setup::{LogFormat, Telemetry, TelemetryConfig};

@@ -1,15 +1,16 @@
 //! Installs the subscriber and the tracer, and flushes the last spans at the end.
 
-use std::{fs, panic, time::Duration};
+use std::{env, fs, panic, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use opentelemetry::{KeyValue, trace::TracerProvider};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
     resource::{EnvResourceDetector, TelemetryResourceDetector},
     trace::{Sampler, SdkTracerProvider},
 };
-use tracing::{Metadata, Subscriber, error};
+use tracing::{Metadata, Subscriber, error, warn};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterExt, filter_fn},
@@ -22,6 +23,8 @@ use uuid::Uuid;
 use super::{
     best_effort::BestEffort,
     format::{FlatJson, SpanFields},
+    log_writer::{DroppedLines, LogWriter},
+    otel_variables::OtelVariables,
 };
 
 /// Target of the span that names a service in its log lines; the exporter leaves it out.
@@ -56,21 +59,27 @@ pub struct TelemetryConfig {
     #[arg(long, env)]
     pub rust_log: Option<String>,
     /// Where spans go by OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere if not set. The other standard `OTEL_*`
-    /// variables (headers, timeout, sampler, resource attributes) are read as well.
+    /// variables (headers, timeout, sampler, resource attributes) are read as well, or refused by name.
     #[arg(long, env)]
     pub otel_exporter_otlp_endpoint: Option<String>,
+    /// The same for traces alone, with the path: `http://127.0.0.1:4318/v1/traces`.
+    #[arg(long, env)]
+    pub otel_exporter_otlp_traces_endpoint: Option<String>,
 }
 
 /// Logs and traces of this process. Dropping it loses the last spans: call [`Telemetry::shutdown`].
 #[derive(Debug)]
 pub struct Telemetry {
     provider: SdkTracerProvider,
+    log: LogWriter,
 }
 
 impl Telemetry {
     /// Installs logs and traces for the whole process, named `process`.
     pub fn install(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<Self> {
-        let provider = provider(process, config)?;
+        let variables = OtelVariables::read(env::vars())?;
+        let provider = provider(process, config, &variables)?;
+        let log = LogWriter::to_stdout();
         let exported = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("pas-de-trois"))
             .with_location(false)
@@ -81,17 +90,26 @@ impl Telemetry {
         Registry::default()
             .with(exported)
             .with(SpanFields)
-            .with(lines(process, config)?)
+            .with(lines(process, config, &log)?)
             .try_init()
             .context("logs were set up twice")?;
         panic::set_hook(Box::new(log_panic));
-        Ok(Self { provider })
+        if !variables.of_no_use.is_empty() {
+            warn!(variables = variables.of_no_use.join(", "), "these variables do nothing here");
+        }
+        Ok(Self { provider, log })
     }
 
-    /// Exports the last spans, waiting at most two seconds; blocks.
+    /// How many log lines were dropped because nobody reads them fast enough.
+    pub fn dropped_lines(&self) -> DroppedLines {
+        self.log.dropped_lines()
+    }
+
+    /// Exports the last spans, waiting at most two seconds, and writes the last lines, waiting at most one; blocks.
     pub fn shutdown(self) {
         // Failing here means that the backend is unreachable, which was said already.
         let _ = self.provider.shutdown_with_timeout(Duration::from_secs(2));
+        self.log.finish();
     }
 }
 
@@ -99,7 +117,11 @@ fn is_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span()
 }
 
-fn lines<S>(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
+fn lines<S>(
+    process: &'static str,
+    config: &TelemetryConfig,
+    log: &LogWriter,
+) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -109,18 +131,30 @@ where
     }
     Ok(match config.log_format {
         LogFormat::Json => {
-            tracing_subscriber::fmt::layer().event_format(FlatJson { process }).with_filter(filter).boxed()
+            let layer = tracing_subscriber::fmt::layer().event_format(FlatJson { process });
+            layer.with_writer(log.writer()).with_filter(filter).boxed()
         }
-        LogFormat::Pretty => tracing_subscriber::fmt::layer().with_target(false).with_filter(filter).boxed(),
+        LogFormat::Pretty => {
+            let layer = tracing_subscriber::fmt::layer().with_target(false);
+            layer.with_writer(log.writer()).with_filter(filter).boxed()
+        }
     })
 }
 
-fn provider(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<SdkTracerProvider> {
-    let mut builder = SdkTracerProvider::builder().with_resource(resource(process));
+fn provider(
+    process: &'static str,
+    config: &TelemetryConfig,
+    variables: &OtelVariables,
+) -> anyhow::Result<SdkTracerProvider> {
+    let name = variables.service_name.clone().unwrap_or_else(|| process.to_owned());
+    let mut builder = SdkTracerProvider::builder().with_resource(resource(name));
     if std::env::var_os("OTEL_TRACES_SAMPLER").is_none() {
         builder = builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
     }
-    if let Some(endpoint) = &config.otel_exporter_otlp_endpoint {
+    let traces = config.otel_exporter_otlp_traces_endpoint.clone();
+    let all = config.otel_exporter_otlp_endpoint.as_deref();
+    let endpoint = traces.or_else(|| Some(format!("{}/v1/traces", all?.trim_end_matches('/'))));
+    if let Some(endpoint) = endpoint.filter(|_| !variables.disabled) {
         builder = builder.with_batch_exporter(BestEffort::new(exporter(endpoint)?));
     }
     Ok(builder.build())
@@ -131,7 +165,7 @@ fn provider(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<S
 ///
 /// The attribute `ip` is for that variable, as only whoever starts a fleet knows which processes share a clock: Jaeger
 /// takes it for the host, and does not compare the times of spans that come from one.
-fn resource(process: &'static str) -> Resource {
+fn resource(service: String) -> Resource {
     Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
         .with_attributes([
@@ -140,7 +174,7 @@ fn resource(process: &'static str) -> Resource {
         ])
         .with_attributes(host_name().map(|name| KeyValue::new("host.name", name)))
         .with_detector(Box::new(EnvResourceDetector::new()))
-        .with_service_name(process)
+        .with_service_name(service)
         .build()
 }
 
@@ -149,11 +183,15 @@ fn host_name() -> Option<String> {
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-fn exporter(endpoint: &str) -> anyhow::Result<opentelemetry_otlp::SpanExporter> {
-    use opentelemetry_otlp::WithExportConfig;
-    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
-    opentelemetry_otlp::SpanExporter::builder()
+/// By no proxy, whatever the environment says of one: a collector is near, and a proxy knows no internal names.
+fn exporter(endpoint: String) -> anyhow::Result<SpanExporter> {
+    if !endpoint.starts_with("http://") {
+        bail!("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://, for spans go by plain HTTP");
+    }
+    let client = reqwest::blocking::Client::builder().no_proxy().build()?;
+    SpanExporter::builder()
         .with_http()
+        .with_http_client(client)
         .with_endpoint(endpoint)
         .build()
         .context("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -173,7 +211,7 @@ mod tests {
 
     #[test]
     fn spans_say_which_process_of_which_host_they_are_from() {
-        let resource = resource("orders");
+        let resource = resource("orders".into());
         let says = |key: &'static str| resource.get(&Key::new(key)).map(|value| value.to_string());
         assert_eq!(says("service.name").as_deref(), Some("orders"));
         assert_eq!(says("service.version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
