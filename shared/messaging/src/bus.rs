@@ -132,17 +132,15 @@ pub trait Bus: Send + Sync {
 /// When a history counts as read to its end.
 #[derive(Clone, Copy, Debug)]
 pub struct CatchUpPolicy {
-    /// An event recorded this long after the queue was bound is in the queue as well, whatever the clocks say.
-    pub grace: Duration,
-    /// Nothing new for this long after the grace: the stream has no more.
-    pub idle: Duration,
+    /// How long a stream may be silent before it counts as empty.
+    pub first_word: Duration,
     /// How often a service that is caught up binds again and reads what is new: this heals a lost binding.
     pub every: Duration,
 }
 
 impl Default for CatchUpPolicy {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(10), idle: Duration::from_secs(1), every: Duration::from_mins(1) }
+        Self { first_word: Duration::from_secs(5), every: Duration::from_mins(1) }
     }
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::database::{Database, answered};
 
+pub(crate) mod end;
 pub(crate) mod reader;
 pub mod replay;
 
@@ -29,32 +30,44 @@ pub(crate) struct Progress {
     pub next_offset: i64,
     pub last_event_id: Option<Uuid>,
     pub caught_up: bool,
+    /// Whether what was there before it was bound is handled without mails and follow-ups.
+    pub muted: bool,
     /// How often a reading has begun, this one included, since one last got on.
     pub begun: i32,
 }
 
-/// Held while a replica catches up, so that another waits instead of reading the same. Only to save work: the inbox
-/// keeps two readers apart anyway.
+/// What only one session of a service's database may do at a time. Only to save work: the inbox keeps two readers apart
+/// anyway.
 #[derive(Debug)]
-pub(crate) struct CatchUpLock {
+pub(crate) struct Lock {
     connection: PgConnection,
+    name: &'static str,
 }
 
-impl CatchUpLock {
-    /// Takes the lock if it is free. It belongs to the database session and falls with it.
-    pub async fn try_take(database: &Database) -> Result<Option<Self>, sqlx::Error> {
+/// Held while a replica catches up, so that another waits instead of reading the same.
+pub(crate) const CATCH_UP: &str = "pas-de-trois catch-up";
+/// Held while an operator's replay runs.
+pub(crate) const REPLAY: &str = "pas-de-trois replay";
+
+impl Lock {
+    /// A session that can take the lock `name`. The lock belongs to the session and falls with it.
+    pub async fn open(database: &Database, name: &'static str) -> Result<Self, sqlx::Error> {
         // Not the pool's any more: the session, and the lock with it, must end when this value is dropped.
-        let mut connection = database.pool.acquire().await?.detach();
+        Ok(Self { connection: database.pool.acquire().await?.detach(), name })
+    }
+
+    /// Takes the lock if it is free.
+    pub async fn try_take(&mut self) -> Result<bool, sqlx::Error> {
         // A lock is the database's; the schema's number tells the services apart.
-        let taken = query_scalar!(
+        query_scalar!(
             r#"SELECT pg_try_advisory_lock(
-                   hashtext('pas-de-trois catch-up'),
+                   hashtext($1),
                    (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema())
                ) AS "taken!""#,
+            self.name,
         )
-        .fetch_one(&mut connection)
-        .await?;
-        Ok(taken.then_some(Self { connection }))
+        .fetch_one(&mut self.connection)
+        .await
     }
 
     /// Gives it back, and ends the session.
@@ -66,21 +79,38 @@ impl CatchUpLock {
     }
 }
 
+/// Whether every history of `owners` was read to its end once: then there is nothing to catch up.
+pub(crate) async fn are_caught_up(database: &Database, owners: &[&'static str]) -> Result<bool, sqlx::Error> {
+    let owners: Vec<_> = owners.iter().map(|owner| (*owner).to_owned()).collect();
+    query_scalar!(
+        r#"SELECT NOT EXISTS (
+               SELECT FROM unnest($1::text[]) AS owners (owner)
+               WHERE NOT EXISTS (SELECT FROM history WHERE history.owner = owners.owner AND caught_up)
+           ) AS "caught_up!""#,
+        &owners,
+    )
+    .fetch_one(&database.pool)
+    .await
+}
+
 /// Reads how far the history of `owner` has been read; from the beginning, and not caught up, if never or if the
-/// service's queue is gone.
+/// service's queue is gone. Muted, if `mute`, is only the catch-up that begins here: restarts of it are as well.
 pub(crate) async fn begin(
     database: &Database,
     owner: &'static str,
     queue_existed: bool,
+    mute: bool,
 ) -> Result<Progress, sqlx::Error> {
     let mut tx = database.begin().await?;
     let progress = query_as!(
         Progress,
-        "INSERT INTO history AS known (owner, next_offset, begun, caught_up) VALUES ($1, 0, 1, false)
-         ON CONFLICT (owner) DO UPDATE SET begun = known.begun + 1, caught_up = known.caught_up AND $2
-         RETURNING next_offset, last_event_id, begun, caught_up",
+        "INSERT INTO history AS known (owner, next_offset, begun, caught_up, muted) VALUES ($1, 0, 1, false, $3)
+         ON CONFLICT (owner) DO UPDATE
+            SET begun = known.begun + 1, caught_up = known.caught_up AND $2, muted = known.muted AND NOT known.caught_up
+         RETURNING next_offset, last_event_id, begun, caught_up, muted",
         owner,
         queue_existed,
+        mute,
     )
     .fetch_one(tx.sql())
     .await?;

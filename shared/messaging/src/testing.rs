@@ -57,11 +57,7 @@ async fn execute(url: &str, sql: &str) {
 
 /// How a history is read in tests: the same rules, shorter times.
 pub fn settling() -> CatchUpPolicy {
-    CatchUpPolicy {
-        grace: Duration::from_millis(100),
-        idle: Duration::from_millis(100),
-        every: Duration::from_hours(1),
-    }
+    CatchUpPolicy { first_word: Duration::from_millis(100), every: Duration::from_hours(1) }
 }
 
 /// The defaults, but for [`settling`].

@@ -50,6 +50,12 @@ impl MemoryBus {
         self.state.lock().exchanges.values_mut().for_each(|queues| queues.retain(|queue| *queue != service));
     }
 
+    /// For tests: deletes a service's queue with all that is in it.
+    pub fn delete_queue(&self, service: &str) {
+        self.unbind(service);
+        self.state.lock().queues.retain(|queue, _| *queue != service);
+    }
+
     fn open(&self) -> Result<MutexGuard<'_, State>, BusError> {
         let state = self.state.lock();
         if state.away { Err(BusError::Unreachable("the bus is unreachable".into())) } else { Ok(state) }
@@ -68,7 +74,7 @@ impl Bus for MemoryBus {
     /// At once: nothing is under way between a publisher and a history. Waiting would hold up every publisher, because
     /// what is in the queue of a service that catches up is not confirmed.
     fn settling(&self) -> CatchUpPolicy {
-        CatchUpPolicy { grace: Duration::ZERO, idle: Duration::ZERO, ..CatchUpPolicy::default() }
+        CatchUpPolicy { first_word: Duration::ZERO, ..CatchUpPolicy::default() }
     }
 }
 

@@ -2,37 +2,36 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{Cursor, Progress};
+use super::{
+    Cursor, Progress,
+    end::{self, End},
+};
 use crate::{
     bus::{BusError, CatchUpPolicy, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
     message::{MAX_BATCH, ReceivedMessage},
 };
 
-/// How long an unbroken stream takes at most to show the event before the cursor.
-const FIRST_WORD: Duration = Duration::from_secs(1);
-
 /// One owner's history while it is being read.
 pub(crate) struct HistoryReader {
     pub cursor: Cursor,
-    pub caught_up: bool,
+    pub progress: Progress,
     /// If the last reading did not get on, what is missing first may be what ended it: so many messages run alone, and
     /// are counted like those that a queue delivers again.
     pub suspicious: usize,
-    settling: CatchUpPolicy,
+    first_word: Duration,
     stream: Option<Box<dyn Deliveries>>,
     /// Still to see the event before the cursor, to know that this is the stream that the cursor belongs to.
     unverified: bool,
-    /// By the service's clock, to compare with the events' times, and by one that never jumps, to wait.
-    bound_at: Option<(Timestamp, Instant)>,
-    opened: Instant,
-    /// Since when nothing was there. Only looking can say so: while a batch is handled, news may lie unread.
-    empty_since: Option<Instant>,
-    newest: Timestamp,
+    /// Whether the service's queue gets all that this owner publishes from now on.
+    is_bound: bool,
+    /// Whether there was a history the last time that it was asked for.
+    exists: bool,
+    search: Option<JoinHandle<Option<End>>>,
+    /// Where the history ended after the queue was bound: whatever follows is in the queue as well.
+    end: Option<End>,
 }
 
 /// Messages in the stream's order, and where the stream is after them.
@@ -42,59 +41,67 @@ pub(crate) struct Chunk {
 }
 
 impl HistoryReader {
-    pub fn new(owner: &'static str, progress: &Progress, settling: CatchUpPolicy) -> Self {
+    pub fn new(owner: &'static str, progress: Progress, policy: CatchUpPolicy) -> Self {
         let cursor = Cursor { owner, next_offset: progress.next_offset, last_event_id: progress.last_event_id };
         Self {
             suspicious: if progress.begun > 1 { MAX_BATCH } else { 0 },
-            caught_up: progress.caught_up,
             unverified: cursor.next_offset > 0,
             cursor,
-            settling,
+            progress,
+            first_word: policy.first_word,
             stream: None,
-            bound_at: None,
-            opened: Instant::now(),
-            empty_since: None,
-            newest: Timestamp::MIN,
+            is_bound: false,
+            exists: false,
+            search: None,
+            end: None,
         }
     }
 
-    /// The queue is bound to all of this owner's events since `now`.
-    pub fn bound(&mut self, now: Timestamp) {
-        self.bound_at.get_or_insert((now, Instant::now()));
+    /// From now on the queue is bound to all of this owner's events.
+    pub fn bound(&mut self) {
+        self.is_bound = true;
     }
 
-    /// Whether `message` was recorded after the queue was bound, by the clocks of both: it happens while the past is read.
-    pub fn is_new(&self, message: &ReceivedMessage) -> bool {
-        let recorded = message.decoded().map(|envelope| envelope.time);
-        self.bound_at.is_some_and(|(bound_at, _)| recorded.is_ok_and(|time| time > bound_at))
-    }
-
-    /// Opens the stream if it is not open and there is one.
+    /// Looks for the end once the queue is bound, and opens the stream if there is one and something is to be read.
     pub async fn open(&mut self, subscriber: &mut dyn Subscriber) -> Result<(), BusError> {
-        if self.unverified && self.stream.is_some() && self.opened.elapsed() > FIRST_WORD {
-            // Nothing at the cursor: the stream was made anew and is shorter than what we have read.
-            self.start_over().await;
+        if self.is_bound && self.end.is_none() && self.search.is_none() {
+            let search = end::search(subscriber, self.cursor.owner, self.first_word).await?;
+            self.exists = search.is_some();
+            self.search = search.map(tokio::spawn);
         }
-        if self.stream.is_none() {
+        // What follows the end is not muted: nothing is handled before it is known.
+        if self.search.is_none() && self.stream.is_none() && !self.is_finished() {
             let from = self.cursor.next_offset - i64::from(self.unverified);
             self.stream = subscriber.read_history(self.cursor.owner, HistoryFrom::Offset(from)).await?;
-            self.opened = Instant::now();
-            self.empty_since = None;
+            self.exists = self.stream.is_some();
         }
         Ok(())
     }
 
+    /// Sees whether the end was found; `true` if that is news, and the stream can be opened.
+    pub async fn look_for_end(&mut self) -> bool {
+        let Some(search) = self.search.take_if(|search| search.is_finished()) else { return false };
+        // `None`: the stream broke, and is searched again.
+        self.end = search.await.ok().flatten();
+        let Some(end) = self.end else { return false };
+        let last_read = self.cursor.next_offset - 1;
+        if self.unverified && end.offset() < last_read {
+            // It ends before what we have read: this is another stream.
+            self.start_over().await;
+        }
+        if matches!(end, End::At { offset, event_id } if offset == last_read && Some(event_id) == self.cursor.last_event_id)
+        {
+            self.unverified = false;
+        }
+        true
+    }
+
     /// The next message; `None` when the stream broke. Pending while it is not open. Cancel-safe.
     pub async fn next(&mut self) -> Option<Delivery> {
-        let Some(stream) = &mut self.stream else { return std::future::pending().await };
-        if let Some(ready) = stream.next().now_or_never() {
-            self.empty_since = None;
-            return ready;
+        match &mut self.stream {
+            Some(stream) => stream.next().await,
+            None => std::future::pending().await,
         }
-        self.empty_since.get_or_insert_with(Instant::now);
-        let delivery = stream.next().await;
-        self.empty_since = None;
-        delivery
     }
 
     /// `first` and what is buffered after it, at most `max`.
@@ -111,7 +118,7 @@ impl HistoryReader {
         for mut delivery in deliveries {
             let offset = delivery.offset.unwrap_or_default();
             let body = std::mem::take(&mut delivery.body);
-            let message = ReceivedMessage::new(&delivery, body);
+            let mut message = ReceivedMessage::new(&delivery, body);
             // In a history an ack is credit for the next message and deletes nothing; the cursor is what remembers.
             delivery.ack().await;
             if self.unverified {
@@ -122,43 +129,39 @@ impl HistoryReader {
                 }
             }
             if offset >= self.cursor.next_offset {
-                self.pass(offset, &message);
+                message.muted = self.progress.muted && self.end.is_none_or(|end| offset <= end.offset());
+                self.cursor = Cursor { next_offset: offset + 1, last_event_id: Some(message.id), ..self.cursor };
                 messages.push(message);
             }
         }
         Chunk { messages, cursor: self.cursor.clone() }
     }
 
-    fn pass(&mut self, offset: i64, message: &ReceivedMessage) {
-        self.cursor = Cursor { next_offset: offset + 1, last_event_id: Some(message.id), ..self.cursor };
-        if let Ok(envelope) = message.decoded() {
-            self.newest = self.newest.max(envelope.time);
-        }
-    }
-
     /// From the first message of the stream that is there now.
     async fn start_over(&mut self) {
-        self.close().await;
+        self.close_stream().await;
         self.unverified = false;
         self.cursor = Cursor { next_offset: 0, last_event_id: None, ..self.cursor };
     }
 
     /// Whether the queue has all that follows.
     pub fn is_finished(&self) -> bool {
-        let Some((bound_at, since)) = self.bound_at else { return false };
-        let CatchUpPolicy { grace, idle, .. } = self.settling;
-        let sees_newer = bound_at.checked_add(grace).is_ok_and(|safe| self.newest > safe);
-        let sees_nothing = since.elapsed() > grace && self.empty_since.is_some_and(|since| since.elapsed() >= idle);
-        !self.unverified && (sees_newer || sees_nothing)
+        self.is_bound && !self.unverified && self.end.is_some_and(|end| self.cursor.next_offset > end.offset())
     }
 
     /// Whether there is a binding and a stream to wait for.
     pub fn is_waiting_for_owner(&self) -> bool {
-        self.bound_at.is_none() || self.stream.is_none()
+        !self.is_bound || !self.exists
     }
 
     pub async fn close(&mut self) {
-        self.empty_since = None;
+        if let Some(search) = self.search.take() {
+            search.abort();
+        }
+        self.close_stream().await;
+    }
+
+    async fn close_stream(&mut self) {
         if let Some(stream) = self.stream.take() {
             stream.close().await;
         }

@@ -8,10 +8,10 @@ use std::{collections::HashSet, time::Duration};
 
 use event::EventType;
 use thiserror::Error;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{CatchUpLock, reader::ids};
+use super::{Lock, REPLAY, end, reader::ids};
 use crate::{
     audit::Operator,
     bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
@@ -28,14 +28,12 @@ pub use plan::{Plan, Progress};
 
 /// How long an unbroken stream takes at most to show its first message.
 const FIRST_WORD: Duration = Duration::from_secs(2);
-/// How long it is silent at its end.
-const SILENCE: Duration = Duration::from_millis(200);
 
 /// Why a replay did not begin, or ended.
 #[derive(Debug, Error)]
 pub enum ReplayError {
-    /// The service catches up just now, or another replay runs.
-    #[error("the service catches up just now, or another replay runs: try again later")]
+    /// Another replay runs.
+    #[error("another replay runs: try again later")]
     Busy,
     /// The owner has no history on the broker.
     #[error("{0} has no history on the broker")]
@@ -70,7 +68,7 @@ pub struct Replay {
     stream: Box<dyn Deliveries>,
     plan: Plan,
     progress: Progress,
-    lock: CatchUpLock,
+    lock: Lock,
 }
 
 impl Replay {
@@ -83,8 +81,13 @@ impl Replay {
         plan: Plan,
         operator: &Operator,
     ) -> Result<Self, ReplayError> {
-        let lock = CatchUpLock::try_take(&database).await?.ok_or(ReplayError::Busy)?;
-        let last_offset = last_offset(subscriber.as_mut(), plan.owner).await?;
+        let mut lock = Lock::open(&database, REPLAY).await?;
+        if !lock.try_take().await? {
+            return Err(ReplayError::Busy);
+        }
+        let search = end::search(subscriber.as_mut(), plan.owner, FIRST_WORD).await?;
+        let end = search.ok_or(ReplayError::NoHistory(plan.owner))?.await.ok_or(ReplayError::Interrupted)?;
+        let last_offset = Some(end.offset()).filter(|offset| *offset >= 0);
         let progress = Progress { last_offset, ..checkpoint::begin(&database, &plan, operator).await? };
         let from = match (progress.next_offset, plan.since) {
             (Some(offset), _) => HistoryFrom::Offset(offset),
@@ -185,24 +188,4 @@ impl Replay {
 
 fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
-}
-
-/// The last offset as of now; `None` if there is nothing. Streams tell it only by showing their last messages.
-async fn last_offset(subscriber: &mut dyn Subscriber, owner: &'static str) -> Result<Option<i64>, ReplayError> {
-    let stream = subscriber.read_history(owner, HistoryFrom::Last).await?;
-    let mut stream = stream.ok_or(ReplayError::NoHistory(owner))?;
-    let until = Instant::now() + FIRST_WORD;
-    let mut last = None;
-    let mut patience = FIRST_WORD;
-    // A stream that never pauses has an end too: where it is when the time is up.
-    while let Ok(Some(delivery)) = timeout(patience, stream.next()).await {
-        last = last.max(delivery.offset);
-        delivery.ack().await;
-        patience = SILENCE;
-        if Instant::now() > until {
-            break;
-        }
-    }
-    stream.close().await;
-    Ok(last)
 }

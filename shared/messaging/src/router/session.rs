@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use event::EventType;
 use futures_util::{FutureExt, future::select_all};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
     Router,
-    settings::{SIGN_OF_LIFE, SessionError},
+    settings::{RouterSettings, SIGN_OF_LIFE, SessionError},
 };
 use crate::{
     bus::{Deliveries, Delivery, fill},
     database::in_time,
     health::Condition,
     history::{
-        self, CatchUpLock,
+        self, CATCH_UP, Lock,
         reader::{Chunk, HistoryReader, ids},
     },
     inbox,
@@ -30,6 +30,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// Each no closes a channel and is a line in the broker's log.
 const ASK: Duration = Duration::from_secs(1);
 
+/// How long a replica may wait for another's catch-up and count as ready.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What a session is doing.
 struct Session {
     /// The queue; `None` until the service has caught up.
@@ -38,7 +41,7 @@ struct Session {
     readings: Vec<HistoryReader>,
     /// Events whose exchange does not exist yet.
     missing: Vec<EventType>,
-    lock: Option<CatchUpLock>,
+    lock: Option<Lock>,
     next_asking: Instant,
     next_reconciliation: Instant,
 }
@@ -86,23 +89,25 @@ impl Router {
         }
     }
 
-    /// Binds, and looks how far each history was read. Under a lock while something is to be caught up.
+    /// Binds, and looks how far each history was read. Under a lock if something is to be caught up.
     async fn open(&mut self, shutdown: &CancellationToken) -> Result<Session, SessionError> {
-        let lock = self.lock(shutdown).await?;
-        let existed = self.subscriber.queue_exists().await?;
-        let mut readings = Vec::new();
-        for owner in self.topology.owners() {
-            // Committed before the queue is declared: a crash in between must not make the queue look old.
-            let progress = in_time(history::begin(&self.database, owner, existed)).await?;
-            readings.push(HistoryReader::new(owner, &progress, self.settings.settling));
+        let owners = self.topology.owners();
+        let mut existed = self.subscriber.queue_exists().await?;
+        let mut lock = None;
+        if !existed || !in_time(history::are_caught_up(&self.database, &owners)).await? {
+            lock = Some(self.lock(shutdown).await?);
+            // Another replica may have made it meanwhile.
+            existed = self.subscriber.queue_exists().await?;
         }
-        let caught_up = readings.iter().all(|reading| reading.caught_up);
+        // Committed before the queue is declared: a crash in between must not make the queue look old.
+        let readings = self.begin_readings(existed).await?;
+        let caught_up = readings.iter().all(|reading| reading.progress.caught_up);
         let now = Instant::now();
         let mut session = Session {
             queue: None,
             readings,
             missing: Vec::new(),
-            lock: Some(lock),
+            lock,
             next_asking: now,
             next_reconciliation: now + self.settings.settling.every,
         };
@@ -115,17 +120,29 @@ impl Router {
         Ok(session)
     }
 
-    async fn lock(&self, shutdown: &CancellationToken) -> Result<CatchUpLock, SessionError> {
+    async fn begin_readings(&self, queue_existed: bool) -> Result<Vec<HistoryReader>, SessionError> {
+        let RouterSettings { settling, mute_catch_up, .. } = self.settings;
+        let mut readings = Vec::new();
+        for owner in self.topology.owners() {
+            let progress = in_time(history::begin(&self.database, owner, queue_existed, mute_catch_up)).await?;
+            readings.push(HistoryReader::new(owner, progress, settling));
+        }
+        Ok(readings)
+    }
+
+    /// On one connection, however long it takes.
+    async fn lock(&self, shutdown: &CancellationToken) -> Result<Lock, SessionError> {
+        let mut lock = in_time(Lock::open(&self.database, CATCH_UP)).await?;
+        let since = Instant::now();
         loop {
             self.health.expect("router", true, SIGN_OF_LIFE);
-            if let Some(lock) = in_time(CatchUpLock::try_take(&self.database)).await? {
+            if in_time(lock.try_take()).await? {
                 return Ok(lock);
             }
-            self.health.set("router", Condition::Waiting("another replica, which catches up".into()));
-            tokio::select! {
-                () = shutdown.cancelled() => return Err(SessionError::ShuttingDown),
-                () = tokio::time::sleep(TICK) => {}
-            }
+            let reason = "another replica, which catches up".to_owned();
+            let condition = if since.elapsed() < PATIENCE { Condition::Waiting } else { Condition::Down };
+            self.health.set("router", condition(reason));
+            shutdown.run_until_cancelled(sleep(TICK)).await.ok_or(SessionError::ShuttingDown)?;
         }
     }
 
@@ -133,10 +150,9 @@ impl Router {
     async fn bind(&mut self, session: &mut Session) -> Result<(), SessionError> {
         session.missing = self.subscriber.bind().await?;
         self.database.metrics.broker.subscriber.set_state(true, self.subscriber.reconnects());
-        let now = self.database.clock.now();
         for reading in &mut session.readings {
             if session.missing.iter().all(|event| event.owner != reading.cursor.owner) {
-                reading.bound(now);
+                reading.bound();
             }
         }
         self.say_how_it_is(session);
@@ -200,7 +216,6 @@ impl Router {
         };
         let mut messages: Vec<_> = messages.into_iter().filter(ours).collect();
         for message in &mut messages {
-            message.muted = self.settings.mute_catch_up && !reading.caught_up && !reading.is_new(message);
             message.redelivered = reading.suspicious > 0;
             reading.suspicious = reading.suspicious.saturating_sub(1);
         }
@@ -215,6 +230,11 @@ impl Router {
         if session.readings.is_empty() && now >= session.next_reconciliation {
             self.begin_reconciliation(session).await?;
             session.next_asking = now;
+        }
+        for reading in &mut session.readings {
+            if reading.look_for_end().await {
+                session.next_asking = now;
+            }
         }
         if now >= session.next_asking {
             self.ask(session).await?;
@@ -240,10 +260,7 @@ impl Router {
     /// Binds again and reads what is new in the histories.
     async fn begin_reconciliation(&mut self, session: &mut Session) -> Result<(), SessionError> {
         session.next_reconciliation = Instant::now() + self.settings.settling.every;
-        for owner in self.topology.owners() {
-            let progress = in_time(history::begin(&self.database, owner, true)).await?;
-            session.readings.push(HistoryReader::new(owner, &progress, self.settings.settling));
-        }
+        session.readings = self.begin_readings(true).await?;
         self.bind(session).await
     }
 

@@ -85,7 +85,7 @@ async fn a_second_replica_waits_while_the_first_catches_up() {
     let _owner = owner(&bus).await;
     let reader = database("reader").await;
     let mut slow = testing::settings();
-    slow.settling.grace = std::time::Duration::from_mins(10);
+    slow.settling.first_word = std::time::Duration::from_mins(10);
     let first = start_reader(&reader, &bus, &WriteDown::default(), slow).await;
     let catching_up = || async { matches!(first.health.parts().get("router"), Some(Condition::Waiting(_))) };
     testing::eventually("the first catches up", catching_up).await;

@@ -91,8 +91,8 @@ async fn a_shutdown_waits_for_requests_and_not_for_half_of_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, shutdown, gate) =
         (listener.local_addr().unwrap(), CancellationToken::new(), Arc::new(Semaphore::new(0)));
-    let (open, begun) = (gate.clone(), Arc::new(AtomicUsize::new(0)));
-    let counted = begun.clone();
+    let (open, requests) = (gate.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = requests.clone();
     let handler = async move || {
         counted.fetch_add(1, Ordering::SeqCst);
         let _passed = open.acquire().await.unwrap();
@@ -105,7 +105,7 @@ async fn a_shutdown_waits_for_requests_and_not_for_half_of_one() {
     half.write_all(b"GET /it HTTP/1.1\r\nHost: ").await.unwrap();
     let mut whole = TcpStream::connect(addr).await.unwrap();
     whole.write_all(b"GET /it HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    messaging::testing::eventually("the request has begun", || async { begun.load(Ordering::SeqCst) == 1 }).await;
+    messaging::testing::eventually("the request has begun", || async { requests.load(Ordering::SeqCst) == 1 }).await;
 
     let began = Instant::now();
     shutdown.cancel();
