@@ -1,17 +1,43 @@
 //! A service whose database was lost builds its state again from the histories, and nobody else notices.
 
-use event::EventType;
 use messaging::{
     bus::memory::MemoryBus,
-    handler::Handlers,
+    failure::HandlerError,
+    handler::{Handler, Handlers},
     router::RouterSettings,
     testing::{
         self, TestService,
-        orders::{ORDERS, OrderCompleted, OrderPlaced, order, placed},
-        stage::{WriteDown, database, effects, publish},
+        orders::{BILLING, InvoiceIssued, ORDERS, OrderPlaced, order, placed},
+        stage::{database, effects, publish},
     },
+    unit_of_work::UnitOfWork,
 };
 use uuid::Uuid;
+
+/// Writes the note down and issues an invoice.
+struct Bill;
+
+impl Handler<OrderPlaced> for Bill {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &OrderPlaced) -> Result<(), HandlerError> {
+        write_down(tx, event.order_id, &event.note).await?;
+        tx.publish(&InvoiceIssued { order_id: event.order_id, amount: 1, issued_at: tx.now() })?;
+        Ok(())
+    }
+}
+
+/// Writes down that an invoice came.
+struct Receive;
+
+impl Handler<InvoiceIssued> for Receive {
+    async fn handle(&self, tx: &mut UnitOfWork, event: &InvoiceIssued) -> Result<(), HandlerError> {
+        Ok(write_down(tx, event.order_id, "invoice").await?)
+    }
+}
+
+async fn write_down(tx: &mut UnitOfWork, subject: Uuid, name: &str) -> Result<(), sqlx::Error> {
+    let insert = sqlx::query("INSERT INTO effects (subject, name) VALUES ($1, $2)");
+    insert.bind(subject).bind(name).execute(tx.sql()).await.map(drop)
+}
 
 /// `owner` registers, `reader` answers, `downstream` hears the answers.
 struct Chain {
@@ -28,7 +54,7 @@ impl Chain {
         let owner = TestService::start(&owner, &bus, ORDERS, Handlers::new(), testing::settings()).await;
         let reader = start_reader(&bus, testing::settings()).await;
         reader.until_live().await;
-        let handlers = Handlers::new().on::<OrderCompleted>(WriteDown::default());
+        let handlers = Handlers::new().on::<InvoiceIssued>(Receive);
         let downstream = database("downstream").await;
         let downstream = TestService::start(&downstream, &bus, &[], handlers, testing::settings()).await;
         downstream.until_live().await;
@@ -51,8 +77,8 @@ impl Chain {
 }
 
 async fn start_reader(bus: &MemoryBus, settings: RouterSettings) -> TestService {
-    let handlers = Handlers::new().on::<OrderPlaced>(WriteDown::default());
-    TestService::start(&database("reader").await, bus, &[EventType::of::<OrderCompleted>()], handlers, settings).await
+    let handlers = Handlers::new().on::<OrderPlaced>(Bill);
+    TestService::start(&database("billing").await, bus, BILLING, handlers, settings).await
 }
 
 async fn follow_ups(actor: &TestService) -> Vec<Uuid> {
@@ -65,14 +91,14 @@ async fn the_state_is_built_again_and_the_follow_ups_bear_the_same_ids() {
     let names = ["Ada", "Bob", "Cy"];
     chain.create(&names).await;
     let told = follow_ups(&chain.reader).await;
-    assert_eq!(effects(&chain.downstream.database).await, ["completed"; 3]);
+    assert_eq!(effects(&chain.downstream.database).await, ["invoice"; 3]);
 
     let mut chain = chain.lose_the_reader_s_database(testing::settings()).await;
     chain.reader.until_live().await;
     assert_eq!(effects(&chain.reader.database).await, names);
     assert_eq!((told.len(), follow_ups(&chain.reader).await), (3, told));
     testing::settle(&mut [&mut chain.reader]).await;
-    assert_eq!(effects(&chain.downstream.database).await, ["completed"; 3], "its inbox drops what it has handled");
+    assert_eq!(effects(&chain.downstream.database).await, ["invoice"; 3], "its inbox drops what it has handled");
 
     chain.create(&["Di"]).await;
     assert_eq!(effects(&chain.downstream.database).await.len(), 4);
@@ -107,12 +133,12 @@ async fn a_muting_that_was_left_on_swallows_nothing_later() {
     assert!(follow_ups(&chain.reader).await.is_empty());
     let reader = chain.reader.database.clone();
     chain.reader.stop().await;
-    chain.bus.delete_queue("reader");
+    chain.bus.delete_queue("billing");
     publish(&chain.owner.database, &placed(order(), "Bob")).await;
     testing::settle(&mut [&mut chain.owner]).await;
 
-    let handlers = Handlers::new().on::<OrderPlaced>(WriteDown::default());
-    let again = TestService::start(&reader, &chain.bus, &[], handlers, muted()).await;
+    let handlers = Handlers::new().on::<OrderPlaced>(Bill);
+    let again = TestService::start(&reader, &chain.bus, BILLING, handlers, muted()).await;
     again.until_live().await;
     assert_eq!(effects(&reader).await, ["Ada", "Bob"]);
     assert_eq!(follow_ups(&again).await.len(), 1, "Bob's");
