@@ -172,3 +172,54 @@ impl HistoryReader {
 pub(crate) fn ids(messages: &[ReceivedMessage]) -> Vec<Uuid> {
     messages.iter().map(|message| message.id).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bus::{Bus, Publisher, Topology, memory::MemoryBus},
+        testing::{
+            eventually,
+            orders::{ORDERS, order, placed},
+            stage::{envelope, message},
+        },
+    };
+
+    async fn publish(publisher: &mut dyn Publisher, count: usize, time: &str) {
+        for _ in 0..count {
+            let id = Uuid::now_v7();
+            let body = String::from_utf8(envelope(id, &placed(order(), "Ada"))).expect("JSON");
+            let body = body.replace("2026-11-20T19:45:00Z", time);
+            publisher.publish(vec![message("order_placed", id, body.into_bytes())]).await.expect("a bus");
+        }
+    }
+
+    /// Whatever the publishers' clocks say: one dated 2099 once ended a catch-up after a tenth of what there was.
+    #[tokio::test]
+    async fn a_history_ends_where_it_ended_when_the_queue_was_bound_and_only_what_was_there_is_muted() {
+        let bus = MemoryBus::new();
+        let topology = Topology { service: "orders", publishes: ORDERS.to_vec(), reacts_to: Vec::new() };
+        let mut publisher = bus.publisher(&topology);
+        publisher.prepare().await.expect("a bus");
+        publish(publisher.as_mut(), 1, "2099-01-01T00:00:00Z").await;
+        publish(publisher.as_mut(), 2, "2026-11-20T19:45:00Z").await;
+        let topology = Topology { service: "reader", publishes: Vec::new(), reacts_to: ORDERS.to_vec() };
+        let mut subscriber = bus.subscriber(&topology);
+        let progress = Progress { next_offset: 0, last_event_id: None, caught_up: false, muted: true, begun: 1 };
+        let mut reader = HistoryReader::new("orders", progress, crate::testing::settling());
+        reader.bound();
+        reader.open(subscriber.as_mut()).await.expect("a history");
+        eventually("the end is found", || async { reader.search.as_ref().is_some_and(JoinHandle::is_finished) }).await;
+        publish(publisher.as_mut(), 2, "2020-01-01T00:00:00Z").await;
+        assert!(reader.look_for_end().await);
+        reader.open(subscriber.as_mut()).await.expect("a history");
+
+        let mut read = Vec::new();
+        while read.len() < 5 {
+            assert_eq!(reader.is_finished(), read.len() >= 3);
+            let first = reader.next().await.expect("an open stream");
+            read.extend(reader.chunk(first, 1).await.messages.into_iter().map(|message| message.muted));
+        }
+        assert_eq!(read, [true, true, true, false, false]);
+    }
+}

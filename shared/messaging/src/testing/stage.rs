@@ -216,13 +216,15 @@ impl Intruder {
     /// The same for several at once, so that they are buffered together.
     pub async fn publish_all(&mut self, messages: Vec<(&str, Uuid, Vec<u8>)>) {
         let ids: HashSet<_> = messages.iter().map(|(_, id, _)| *id).collect();
-        let message = |(exchange, id, body): (&str, Uuid, Vec<u8>)| {
-            let (correlation_id, trace) = (id, TraceContext::default());
-            Message { id, exchange: exchange.to_owned(), correlation_id, timestamp: 0, trace, body }
-        };
-        let batch = messages.into_iter().map(message).collect();
+        let batch = messages.into_iter().map(|(exchange, id, body)| message(exchange, id, body)).collect();
         assert_eq!(self.publisher.publish(batch).await.expect(WORKS), ids);
     }
+}
+
+/// Any `body` under `id`.
+pub fn message(exchange: &str, id: Uuid, body: Vec<u8>) -> Message {
+    let (correlation_id, trace) = (id, TraceContext::default());
+    Message { id, exchange: exchange.to_owned(), correlation_id, timestamp: 0, trace, body }
 }
 
 /// `event` as its owner would send it, under `id`.
