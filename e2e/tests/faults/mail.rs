@@ -10,29 +10,29 @@ use super::harness::Fleet;
 #[tokio::test]
 async fn an_address_that_the_mail_server_refuses_ends_deactivated_with_its_points_revoked() -> anyhow::Result<()> {
     let fleet = Fleet::start().await?;
-    for domain in ["refused.test", "bare550.test"] {
-        let email = address(domain);
-        let registration = fleet.api.register(&email).await?;
-        let customer = fleet.api.until_status(registration.customer_id, "deactivated").await?;
-        ensure!(customer["onboarding"]["welcome_email"] == "failed", "{customer}");
-        ensure!(customer["onboarding"]["onboarded_at"].is_null(), "{customer}");
+    let domain = "refused.test";
+    let email = address(domain);
+    let registration = fleet.api.register(&email).await?;
+    let customer = fleet.api.until_status(registration.customer_id, "deactivated").await?;
+    ensure!(customer["onboarding"]["welcome_email"] == "failed", "{customer}");
+    ensure!(customer["onboarding"]["onboarded_at"].is_null(), "{customer}");
 
-        fleet.database.until_quiescent().await?;
-        let ledger = fleet.api.ledger(registration.customer_id).await?;
-        ensure!(ledger == [100, -100], "the ledger of {domain} is {ledger:?}");
-        ensure!(fleet.api.account(registration.customer_id).await?["points"] == 0, "points are left");
-        ensure!(fleet.mailbox.to(&email).await?.is_empty(), "a refused mail arrived");
+    fleet.database.until_quiescent().await?;
+    let ledger = fleet.api.ledger(registration.customer_id).await?;
+    ensure!(ledger == [100, -100], "the ledger of {domain} is {ledger:?}");
+    ensure!(fleet.api.account(registration.customer_id).await?["points"] == 0, "points are left");
+    ensure!(fleet.mailbox.to(&email).await?.is_empty(), "a refused mail arrived");
 
-        let again = fleet.api.register(&email).await?;
-        ensure!(again.customer_id != registration.customer_id, "a deactivated customer holds the address");
-    }
+    let again = fleet.api.register(&email).await?;
+    ensure!(again.customer_id != registration.customer_id, "a deactivated customer holds the address");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_refusal_by_policy_is_the_operator_s_problem_and_deactivates_nobody() -> anyhow::Result<()> {
     let fleet = Fleet::start().await?;
-    for domain in ["policy.test", "policy-rcpt.test"] {
+    // A bare 550 is also what servers say to relaying, or to a sender on a block list.
+    for domain in ["policy.test", "policy-rcpt.test", "bare550.test"] {
         let registration = fleet.api.register(&address(domain)).await?;
         // Reply and state are written together: once there is a verdict, it says what becomes of the mail.
         let verdict = format!(

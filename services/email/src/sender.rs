@@ -146,12 +146,12 @@ impl Sender {
     }
 
     async fn postpone(&self, mail: &Leased, verdict: &DeliveryResult, reply: &str) -> Result<(), sqlx::Error> {
-        let delay = delay(verdict, mail.attempt);
+        let perhaps = mail.perhaps + i32::from(matches!(verdict, DeliveryResult::Perhaps(_)));
+        let delay = delay(verdict, mail.attempt, perhaps);
         let next = self.database.clock.now() + delay;
         // Only time in which the server would have taken a mail counts against the customer.
         let unwilling = if verdict.is_unwilling() { delay } else { Duration::ZERO };
         let valid_until = mail.valid_until + unwilling;
-        let perhaps = mail.perhaps + i32::from(matches!(verdict, DeliveryResult::Perhaps(_)));
         store::postpone(&self.database, mail, Postponed { next, valid_until, perhaps, reply }).await?;
         self.metrics.retried.of([name(verdict)]).inc();
         let (attempt, seconds) = (mail.attempt, delay.as_secs_f64());

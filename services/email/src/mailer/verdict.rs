@@ -84,11 +84,14 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
     }
 }
 
-/// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help.
-pub fn delay(verdict: &DeliveryResult, attempt: i32) -> Duration {
+/// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help. What was
+/// perhaps accepted, `perhaps` times by now, is said once more soon (a server that broke off has mostly not taken it), and
+/// then rarely.
+pub fn delay(verdict: &DeliveryResult, attempt: i32, perhaps: i32) -> Duration {
     let backoff = match verdict {
         DeliveryResult::Misconfigured(_) => Backoff::new(Duration::from_secs(10), Duration::from_mins(10)),
-        DeliveryResult::Perhaps(_) => Backoff::new(Duration::from_mins(30), Duration::from_hours(6)),
+        DeliveryResult::Perhaps(_) if perhaps <= 1 => Backoff::new(Duration::from_secs(5), Duration::from_secs(5)),
+        DeliveryResult::Perhaps(_) => Backoff::new(Duration::from_mins(10), Duration::from_hours(6)),
         _ => Backoff::new(Duration::from_secs(1), Duration::from_mins(5)),
     };
     backoff.after(u32::try_from(attempt).unwrap_or_default())
@@ -138,10 +141,10 @@ mod tests {
     #[test]
     fn delays_grow_and_end() {
         let later = DeliveryResult::Later(String::new());
-        let seconds = |attempt| delay(&later, attempt).as_secs_f64();
+        let seconds = |attempt| delay(&later, attempt, 0).as_secs_f64();
         assert!((0.75..=1.25).contains(&seconds(1)));
         assert!((6.0..=10.0).contains(&seconds(4)));
         assert!((225.0..=375.0).contains(&seconds(1000)));
-        assert!(delay(&DeliveryResult::Misconfigured(String::new()), 1) >= Duration::from_millis(7500));
+        assert!(delay(&DeliveryResult::Misconfigured(String::new()), 1, 0) >= Duration::from_millis(7500));
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, query, query_as, types::Json};
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
@@ -149,16 +149,9 @@ impl Relay {
 
     /// While the broker takes nothing, nothing is claimed: no transaction idles through an alarm.
     fn wait_out_alarm(&mut self) -> bool {
-        let blocked = self.publisher.is_blocked();
-        if blocked && !self.blocked {
-            warn!("the broker blocks publishers (a memory or disk alarm): waiting");
-        }
-        if !blocked && self.blocked {
-            info!("the broker takes messages again");
-        }
-        self.blocked = blocked;
-        self.database.metrics.broker.blocked.set(u8::from(blocked));
-        blocked
+        self.blocked = self.publisher.is_blocked();
+        self.database.metrics.broker.blocked.set(u8::from(self.blocked));
+        self.blocked
     }
 }
 
@@ -187,7 +180,7 @@ impl Worker for Relay {
     async fn turn(&mut self) -> Result<Next, TurnFailed> {
         let batch = self.publish_batch().await?;
         if self.blocked {
-            return Err(TurnFailed("the broker blocks publishers".into()));
+            return Err(TurnFailed("the broker blocks publishers (a memory or disk alarm)".into()));
         }
         Ok(if batch.published > 0 { Next::Now } else { Next::Within(SLOW_POLL) })
     }
