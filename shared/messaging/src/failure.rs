@@ -31,7 +31,7 @@ pub struct FieldError {
 }
 
 /// The classes of what another release may be able to handle: it waits for one.
-pub const WAITS_FOR_A_RELEASE: [&str; 3] = ["no_handler", "newer_version", "unreadable"];
+pub const WAITS_FOR_A_RELEASE: [&str; 3] = ["no_handler", "newer_version", "unknown_value"];
 
 /// Why a batch, or a message alone, was rolled back.
 #[derive(Debug, Error)]
@@ -57,9 +57,9 @@ pub enum Failure {
     /// Its schema is newer than the handler's. Another release may know it.
     #[error("version {0} of its type is newer than this release")]
     NewerVersion(i16),
-    /// Its data are not what this release knows by that type and version: an enum's new value, for one. Another may.
-    #[error("unreadable data: {0}")]
-    Unreadable(String),
+    /// A value of an enum that this release does not know. Another release may.
+    #[error("a value that this release does not know: {0}")]
+    UnknownValue(String),
     /// Its handling began twice and the process died both times.
     #[error("the process died twice while handling it")]
     KillsTheProcess,
@@ -82,7 +82,7 @@ impl Failure {
             Self::Undecodable(_) => "undecodable",
             Self::NoHandler => "no_handler",
             Self::NewerVersion(_) => "newer_version",
-            Self::Unreadable(_) => "unreadable",
+            Self::UnknownValue(_) => "unknown_value",
             Self::KillsTheProcess => "kills_the_process",
             Self::GivenUpByBroker(_) => "given_up_by_broker",
             Self::Handler(HandlerError::Database(_)) => "database_error",

@@ -156,9 +156,15 @@ fn parse<E: Event>(envelope: &Envelope) -> Result<E, Failure> {
     if version > E::VERSION {
         return Err(Failure::NewerVersion(version));
     }
-    let event: E = serde_json::from_str(envelope.data.get()).map_err(|e| Failure::Unreadable(e.to_string()))?;
+    let event: E = serde_json::from_str(envelope.data.get()).map_err(|error| unreadable(&error))?;
     if event.subject() != envelope.subject {
         return Err(Failure::Undecodable("data and subject name different subjects".into()));
     }
     Ok(event)
+}
+
+/// Within a version a type can only grow: by fields, which are ignored, and by values, which serde names in one way.
+fn unreadable(error: &serde_json::Error) -> Failure {
+    let text = error.to_string();
+    if text.starts_with("unknown variant") { Failure::UnknownValue(text) } else { Failure::Undecodable(text) }
 }
