@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     Connection, PgConnection, PgPool,
-    migrate::Migrator,
     pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
     query_scalar,
@@ -16,9 +15,6 @@ use sqlx::{
 use tokio::time::timeout;
 
 use crate::{clock::Clock, metrics::Metrics, wake_ups::WakeUps};
-
-/// Tables that every service has: outbox, inbox, parked, history.
-static MESSAGING: Migrator = sqlx::migrate!("../../migrations/messaging");
 
 /// How long a statement may run and wait for a lock, and when the server gives up a client that is silent: a host that is
 /// gone must not hold its locks until the kernel notices, which takes hours. Set on the session, so that every transaction has it at no cost.
@@ -36,7 +32,7 @@ const SESSION: [(&str, &str); 8] = [
 ];
 
 /// How long a connection may take; a server that is unreachable must not hold up a shutdown.
-const ACQUIRE: Duration = Duration::from_secs(3);
+pub(crate) const ACQUIRE: Duration = Duration::from_secs(3);
 
 /// How long the server may take to answer where it has nothing to compute; above `statement_timeout`, because a statement
 /// whose future was dropped may still be running.
@@ -97,19 +93,6 @@ impl Database {
             .connect_lazy_with(options);
         let metrics = Arc::new(Metrics::new(&pool));
         Ok(Self { pool, service, clock, metrics, wake_ups: WakeUps::default(), trouble: Trouble::default() })
-    }
-
-    /// Brings the schema up to date: the tables of messaging, then the service's own.
-    pub async fn migrate(&self, own: &Migrator) -> anyhow::Result<()> {
-        let all = MESSAGING.iter().chain(own.iter()).cloned().collect();
-        // A connection of its own, closed at the end whatever happens: one that failed half-way holds the migrator's lock.
-        // And without limits: a migration may take its time.
-        let unlimited = [("statement_timeout", "0"), ("lock_timeout", "0")];
-        let options = self.pool.connect_options().as_ref().clone().options(unlimited);
-        let once = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options);
-        let result = Migrator::with_migrations(all).run(&once).await;
-        once.close().await;
-        Ok(result?)
     }
 
     /// Whether the database answers, within a second.

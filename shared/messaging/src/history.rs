@@ -4,10 +4,10 @@
 //! "my queue was lost" look alike, and every start begins here. The inbox knows what was handled; the rest follows in the
 //! stream's order, which is the owner's order per subject across event types.
 
-use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
+use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use crate::database::{Database, answered};
+use crate::database::Database;
 
 pub(crate) mod end;
 pub(crate) mod reader;
@@ -36,48 +36,10 @@ pub(crate) struct Progress {
     pub begun: i32,
 }
 
-/// What only one session of a service's database may do at a time. Only to save work: the inbox keeps two readers apart
-/// anyway.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    connection: PgConnection,
-    name: &'static str,
-}
-
 /// Held while a replica catches up, so that another waits instead of reading the same.
 pub(crate) const CATCH_UP: &str = "pas-de-trois catch-up";
 /// Held while an operator's replay runs.
 pub(crate) const REPLAY: &str = "pas-de-trois replay";
-
-impl Lock {
-    /// A session that can take the lock `name`. The lock belongs to the session and falls with it.
-    pub async fn open(database: &Database, name: &'static str) -> Result<Self, sqlx::Error> {
-        // Not the pool's any more: the session, and the lock with it, must end when this value is dropped.
-        Ok(Self { connection: database.pool.acquire().await?.detach(), name })
-    }
-
-    /// Takes the lock if it is free.
-    pub async fn try_take(&mut self) -> Result<bool, sqlx::Error> {
-        // A lock is the database's; the schema's number tells the services apart.
-        query_scalar!(
-            r#"SELECT pg_try_advisory_lock(
-                   hashtext($1),
-                   (SELECT oid::bigint::bit(32)::integer FROM pg_namespace WHERE nspname = current_schema())
-               ) AS "taken!""#,
-            self.name,
-        )
-        .fetch_one(&mut self.connection)
-        .await
-    }
-
-    /// Gives it back, and ends the session.
-    pub async fn release(mut self) {
-        // Before the goodbye, which the server hears in its own time: whoever asks next finds the lock free.
-        let _ = answered(query!("SELECT pg_advisory_unlock_all()").execute(&mut self.connection)).await;
-        // Failing to say goodbye ends the session all the same.
-        let _ = answered(self.connection.close()).await;
-    }
-}
 
 /// Whether every history of `owners` was read to its end once: then there is nothing to catch up.
 pub(crate) async fn are_caught_up(database: &Database, owners: &[&'static str]) -> Result<bool, sqlx::Error> {

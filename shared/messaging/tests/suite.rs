@@ -11,6 +11,7 @@ mod suite {
     mod layers;
     mod lost_database;
     mod metrics;
+    mod migrations;
     mod outbox;
     mod parked;
     mod refusing;

@@ -27,7 +27,13 @@ impl Tables {
     /// Brings the schema up to date, however long the database is unreachable. Then stays until `shutdown`.
     pub async fn create(self, shutdown: CancellationToken) {
         let mut failures = 0;
-        while let Err(error) = self.database.migrate(self.migrations).await {
+        loop {
+            let migrated = shutdown.run_until_cancelled(self.database.migrate(self.migrations)).await;
+            let error = match migrated {
+                None => return,
+                Some(Ok(())) => break,
+                Some(Err(error)) => error,
+            };
             if self.health.set("tables", Condition::Down("the migrations failed or the database is unreachable".into()))
             {
                 warn!(reason = format!("{error:#}"), "can't bring the tables up to date: trying again until it works");

@@ -11,12 +11,13 @@ use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lock, REPLAY, end, reader::ids};
+use super::{REPLAY, end, reader::ids};
 use crate::{
     audit::Operator,
     bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
     database::Database,
     inbox,
+    lock::Lock,
     message::{Batch, MAX_BATCH, ReceivedMessage},
     router::{Dispatcher, SessionError},
 };

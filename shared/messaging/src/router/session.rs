@@ -17,10 +17,11 @@ use crate::{
     database::in_time,
     health::Condition,
     history::{
-        self, CATCH_UP, Lock,
+        self, CATCH_UP,
         reader::{Chunk, HistoryReader, ids},
     },
     inbox,
+    lock::Lock,
     message::{Batch, ReceivedMessage},
 };
 
