@@ -28,8 +28,8 @@ impl Tables {
     pub async fn create(self, shutdown: CancellationToken) {
         let mut failures = 0;
         loop {
-            let migrated = shutdown.run_until_cancelled(self.database.migrate(self.migrations)).await;
-            let error = match migrated {
+            let migrating = Box::pin(self.database.migrate(self.migrations));
+            let error = match shutdown.run_until_cancelled(migrating).await {
                 None => return,
                 Some(Ok(())) => break,
                 Some(Err(error)) => error,
