@@ -13,7 +13,9 @@ Recipients with these domains get special treatment, all others are accepted:
   policy.test       after the data: 554 5.7.1, nothing is kept
   busy.test         RCPT: 451 for the first two attempts at an address, then accepted
   always-busy.test  RCPT: 451, always
-  hang.test         the first mail to an address is kept but never answered; later ones are accepted";
+  hang.test         the first mail to an address is kept but never answered; later ones are accepted
+  lost.test         the first mail to an address is kept, and the connection closed instead of an answer
+  slow.test         every mail is accepted, nine seconds after it was said";
 
 const BUSY: &str = "451 4.3.0 try again later";
 /// Attempts are remembered for so many addresses; then counting starts anew, as memory must not grow for ever.
@@ -28,6 +30,10 @@ pub enum Verdict {
     Refuse(&'static str),
     /// Keep it and never answer: the sender cannot know.
     Hang,
+    /// Keep it and hang up: neither can it then.
+    HangUp,
+    /// Keep it and say so, later than a sender in a hurry waits.
+    AcceptSlowly,
 }
 
 /// The rules, and the attempts they count.
@@ -54,8 +60,15 @@ impl Rules {
         if recipients.iter().any(|to| domain(to) == "policy.test") {
             return Verdict::Refuse("554 5.7.1 refused by policy");
         }
-        let mut hanging = recipients.iter().filter(|to| domain(to) == "hang.test");
-        if hanging.any(|to| self.attempt(to) == 1) { Verdict::Hang } else { Verdict::Accept }
+        for to in recipients {
+            match domain(to).as_str() {
+                "hang.test" if self.attempt(to) == 1 => return Verdict::Hang,
+                "lost.test" if self.attempt(to) == 1 => return Verdict::HangUp,
+                "slow.test" => return Verdict::AcceptSlowly,
+                _ => {}
+            }
+        }
+        Verdict::Accept
     }
 
     /// Counts an attempt at this address: 1 for the first.
@@ -88,11 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn a_hanging_address_hangs_once() {
+    fn an_answer_is_lost_once_and_slow_always() {
         let rules = Rules::default();
-        let to = ["ada@hang.test".to_owned()];
-        assert_eq!(rules.judge(&to), Verdict::Hang);
-        assert_eq!(rules.judge(&to), Verdict::Accept);
+        for (address, first, then) in [
+            ("ada@hang.test", Verdict::Hang, Verdict::Accept),
+            ("ada@lost.test", Verdict::HangUp, Verdict::Accept),
+            ("ada@slow.test", Verdict::AcceptSlowly, Verdict::AcceptSlowly),
+        ] {
+            let to = [address.to_owned()];
+            assert_eq!((rules.judge(&to), rules.judge(&to)), (first, then), "{address}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ const MAX_MAIL: usize = 10 << 20;
 const MAX_LINE: u64 = 1 << 20;
 /// How long a sender may wait in vain for the answer to a mail that hangs.
 const HANG: Duration = Duration::from_mins(1);
+/// How long a slow answer takes.
+const SLOW: Duration = Duration::from_secs(9);
 
 /// Accepts connections for ever. While the sink is unreachable nobody listens, and what was open is cut.
 pub async fn serve(listener: TcpListener, sink: Arc<Sink>) -> io::Result<()> {
@@ -124,9 +126,14 @@ impl Session {
             return Ok(self.begin(answer));
         }
         self.sink.mailbox.keep(std::mem::take(&mut self.recipients), raw);
-        if verdict == Verdict::Hang {
-            sleep(HANG).await;
-            return Err(io::ErrorKind::TimedOut.into());
+        match verdict {
+            Verdict::Hang => {
+                sleep(HANG).await;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            Verdict::HangUp => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Verdict::AcceptSlowly => sleep(SLOW).await,
+            Verdict::Accept | Verdict::Refuse(_) => {}
         }
         Ok(self.begin("250 OK"))
     }
