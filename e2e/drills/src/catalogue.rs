@@ -33,6 +33,10 @@ pub enum Drill {
     Unbind,
     /// The network between loyalty and the broker stalls, then resets every connection.
     NetworkCut,
+    /// The database falls silent for each service in turn, then resets every connection.
+    DatabaseStalls,
+    /// 900 clients register at once, as fast as they are answered, for ten times what there is room for.
+    Overload,
     /// Loyalty's queue is deleted with what is in it.
     QueueDeleted,
     /// A late loyalty is killed in the middle of its catch-up.
@@ -71,6 +75,8 @@ impl Drill {
             Self::BrokerAway => 80,
             Self::BrokerWiped | Self::SmtpAway | Self::NetworkCut => 30,
             Self::BrokerRestart | Self::DatabaseRestart | Self::DatabaseLost => 20,
+            Self::DatabaseStalls => 120,
+            Self::Overload => return Size { customers: 5000, clients: 900, over: Duration::ZERO },
             Self::Grand => return Size { customers: 10_000, clients: 100, over: Duration::from_secs(150) },
             _ => 10,
         };

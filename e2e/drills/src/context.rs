@@ -97,6 +97,11 @@ impl<'a> DrillContext<'a> {
         load.until(self.size.customers * percent / 100).await
     }
 
+    /// Whether every registration is acknowledged.
+    pub fn is_loaded(&self) -> bool {
+        self.load.as_ref().is_none_or(|load| load.acknowledged() >= self.size.customers)
+    }
+
     /// Waits until every registration is acknowledged.
     pub async fn finish_load(&mut self) -> anyhow::Result<()> {
         self.say("waiting for the last acknowledgement");

@@ -30,5 +30,7 @@ pub async fn perform(drill: Drill, context: &mut DrillContext<'_>) -> anyhow::Re
         Drill::SecondReplica => histories::start_second_replica(context).await,
         Drill::DatabaseLost => histories::lose_schema(context).await,
         Drill::NetworkCut => network::cut(context).await,
+        Drill::DatabaseStalls => network::stall_database(context).await,
+        Drill::Overload => handling::overload(context).await,
     }
 }

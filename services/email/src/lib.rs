@@ -55,7 +55,7 @@ pub fn handlers(config: &EmailConfig, queued: &Arc<Notify>) -> Handlers {
 pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Service> {
     let smtp = Smtp::new(&config.smtp_url)?;
     let queued = Arc::<Notify>::default();
-    let (http, openapi) = http::api(database.clone());
+    let (http, openapi) = http::api(database.for_requests());
     let metrics = MailMetrics::register(database);
     let sender = |part| {
         let mailer = Mailer::Smtp(Box::new(smtp.clone()));

@@ -52,7 +52,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
     let retention = Retention::new(database.clone(), config.flow_days);
     let closing = CancellationToken::new();
     let (http, openapi) = http::api(AppState {
-        database: database.clone(),
+        database: database.for_requests(),
         directory: directory.clone(),
         config: Arc::new(config.clone()),
         reactions: choreography::REACTIONS,

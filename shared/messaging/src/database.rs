@@ -46,6 +46,8 @@ const IN_TIME: Duration = Duration::from_secs(10);
 pub struct Database {
     /// Connections whose `search_path` is the service's schema.
     pub pool: PgPool,
+    /// Those for requests: however many come, relay, router and probes have theirs.
+    requests: PgPool,
     /// The service, whose name is the schema's.
     pub service: &'static str,
     /// Where the service reads the time.
@@ -86,13 +88,20 @@ impl Database {
         let options: PgConnectOptions =
             url.expose_secret().parse().ok().context("DATABASE_URL is not a valid Postgres URL")?;
         let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE)
-            .after_release(still_answers)
-            .connect_lazy_with(options);
-        let metrics = Arc::new(Metrics::new(&pool));
-        Ok(Self { pool, service, clock, metrics, wake_ups: WakeUps::default(), trouble: Trouble::default() })
+        let pool = |connections| {
+            let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+            pool.after_release(still_answers).connect_lazy_with(options.clone())
+        };
+        let for_requests = request_connections(connections);
+        let (pool, requests) = (pool(connections - for_requests), pool(for_requests));
+        let metrics = Arc::new(Metrics::new([&pool, &requests]));
+        Ok(Self { pool, requests, service, clock, metrics, wake_ups: WakeUps::default(), trouble: Trouble::default() })
+    }
+
+    /// The same for whoever answers requests, with the connections that are theirs.
+    #[must_use]
+    pub fn for_requests(&self) -> Self {
+        Self { pool: self.requests.clone(), ..self.clone() }
     }
 
     /// Whether the database answers, within a second.
@@ -100,6 +109,11 @@ impl Database {
         let probe = query_scalar!("SELECT 1").fetch_one(&self.pool);
         matches!(tokio::time::timeout(Duration::from_secs(1), probe).await, Ok(Ok(_)))
     }
+}
+
+/// How many of so many connections are for requests: what is left when a service's own work has its eight, but at least half.
+pub fn request_connections(connections: u32) -> u32 {
+    connections.saturating_sub(8).max(connections / 2)
 }
 
 /// `work`, unless the server is silent for too long.

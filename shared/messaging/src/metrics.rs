@@ -33,11 +33,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// None counted yet; connections are those of `pool`.
-    pub fn new(pool: &PgPool) -> Self {
+    /// None counted yet; connections are those of `pools`.
+    pub fn new(pools: [&PgPool; 2]) -> Self {
         let (registry, types) = (Registry::default(), KnownTypes::default());
         register_process(&registry);
-        register_pool(&registry, pool.clone());
+        register_pools(&registry, pools.map(Clone::clone));
         Self {
             outbox: Outbox::new(&registry, &types),
             inbox: Inbox::new(&registry, &types),
@@ -74,15 +74,16 @@ impl Metrics {
     }
 }
 
-fn register_pool(registry: &Registry, pool: PgPool) {
-    let max = pool.options().get_max_connections();
+fn register_pools(registry: &Registry, pools: [PgPool; 2]) {
+    let max = pools.iter().map(|pool| pool.options().get_max_connections()).sum::<u32>();
     registry.gauge("database_connections_max", "How many connections to the database the service may have").set(max);
     registry.read(
         "database_connections",
         ["state"],
         "Connections to the database, by state: `used` or `idle`",
         move || {
-            let (all, idle) = (f64::from(pool.size()), u32::try_from(pool.num_idle()).map_or(0.0, f64::from));
+            let all = pools.iter().map(|pool| f64::from(pool.size())).sum::<f64>();
+            let idle = pools.iter().map(|pool| u32::try_from(pool.num_idle()).map_or(0.0, f64::from)).sum::<f64>();
             vec![(["used"], (all - idle).max(0.0)), (["idle"], idle)]
         },
     );

@@ -1,11 +1,15 @@
 //! Messages that come twice, that nobody can read, that fail, or that take long.
 
+use std::time::Duration;
+
+use anyhow::ensure;
 use client::{
     Service,
     parked::{Filter, discard, retry_all},
 };
 use e2e::services;
 use messaging::middleware;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::context::DrillContext;
@@ -120,6 +124,26 @@ pub async fn poison(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     }
     context.expected.dead = 0;
     context.expected.victims.clear();
+    Ok(())
+}
+
+/// What is too much is refused at the door, and who is refused comes again. Meanwhile the service is ready, publishes what it
+/// took, and the others handle it.
+pub async fn overload(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
+    context.put_on_load();
+    let (mut looks, mut slowest) = (0, Duration::ZERO);
+    while !context.is_loaded() {
+        let began = Instant::now();
+        context.fleet.api.until_ready("customer").await?;
+        looks += 1;
+        slowest = slowest.max(began.elapsed());
+        sleep(Duration::from_millis(250)).await;
+    }
+    let ready = slowest < Duration::from_secs(2);
+    context.note(format!("customer was asked {looks} times whether it is ready; the slowest yes took {slowest:.1?}"));
+    context.finish_load().await?;
+    context.until_quiet(&[]).await;
+    ensure!(ready, "under load customer was not ready for {slowest:?}");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The network between a service and the broker.
+//! The network between a service and its servers.
 
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ use crate::{
     context::DrillContext,
     proxy::{Network, Proxy},
 };
+
+/// Longer than a statement, a commit and a turn may take.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// First nothing passes and nobody knows why, then every connection is reset.
 pub async fn cut(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
@@ -31,6 +34,35 @@ pub async fn cut(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
     context.until_quiet(&[]).await;
     context.fleet.faults.restore("loyalty").await?;
     context.until_ready("loyalty").await
+}
+
+/// For longer than any time limit nothing comes from the database, and nobody says why; then every connection is reset.
+/// The service says that it is not ready meanwhile, and goes on by itself.
+pub async fn stall_database(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
+    context.put_on_load();
+    let services = e2e::services();
+    for (number, service) in services.iter().enumerate() {
+        let (proxy, url) = proxied(context.fleet.setting(&format!("{}_DATABASE_URL", service.to_uppercase()))?).await?;
+        context.say(&format!("{service} is led through a proxy"));
+        context.fleet.faults.restart_with(service, &format!("DATABASE_URL={url}")).await?;
+        context.until_ready(service).await?;
+        context.until_percent(10 + number * 80 / services.len()).await?;
+        context.say(&format!("the database of {service} falls silent"));
+        proxy.set(Network::Stalls);
+        context.fleet.api.until_down(service, &["database"]).await?;
+        sleep(SILENCE).await;
+        context.say(&format!("the database of {service} resets its connections"));
+        proxy.set(Network::Resets);
+        sleep(Duration::from_secs(2)).await;
+        proxy.set(Network::Works);
+        context.until_ready(service).await?;
+        context.fleet.faults.restore(service).await?;
+        context.until_ready(service).await?;
+    }
+    context.lifted();
+    context.finish_load().await?;
+    context.until_quiet(&[]).await;
+    Ok(())
 }
 
 /// A proxy before the server of `url`, and the URL by way of it.

@@ -1,5 +1,5 @@
-//! Overload ends at the door: what can't be answered in time is refused at once, and what keeps the service going has its
-//! own share of the connections to the database.
+//! Overload ends at the door: as many requests run as have a connection to the database, some wait, and what can't be
+//! answered in time is refused at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,12 +8,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use messaging::database::request_connections;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::problem::Problem;
 
-/// Connections to the database that no request gets: for relay, router, re-driver, probes and what else a service runs.
-const RESERVED: usize = 6;
 /// How many requests may wait for each that runs.
 const WAITING: usize = 8;
 /// How long a request waits for its turn.
@@ -30,8 +29,7 @@ pub struct Admission {
 impl Admission {
     /// For a service that has so many connections to its database; each request takes one at a time.
     pub fn new(database_connections: u32) -> Self {
-        let connections = usize::try_from(database_connections).unwrap_or(usize::MAX);
-        let running = connections.saturating_sub(RESERVED).max(connections / 4).max(1);
+        let running = request_connections(database_connections).try_into().unwrap_or(usize::MAX);
         Self { admitted: Arc::new(Semaphore::new(running * (1 + WAITING))), running: Arc::new(Semaphore::new(running)) }
     }
 }

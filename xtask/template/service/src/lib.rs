@@ -43,7 +43,7 @@ pub fn handlers() -> Handlers {
 
 /// The service on `database`.
 pub fn service(database: &Database) -> Service {
-    let (http, openapi) = http::api(database.clone());
+    let (http, openapi) = http::api(database.for_requests());
     Service {
         name: SERVICE.name,
         // <publishes>
