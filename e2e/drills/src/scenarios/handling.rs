@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use crate::context::DrillContext;
 
+/// How long a service under overload may be found not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many undecodable messages there are.
 const UNDECODABLE: usize = 10;
 
@@ -139,7 +141,7 @@ pub async fn overload(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
         slowest = slowest.max(began.elapsed());
         sleep(Duration::from_millis(250)).await;
     }
-    let ready = slowest < Duration::from_secs(2);
+    let ready = slowest < PATIENCE;
     context.note(format!("customer was asked {looks} times whether it is ready; the slowest yes took {slowest:.1?}"));
     context.finish_load().await?;
     context.until_quiet(&[]).await;

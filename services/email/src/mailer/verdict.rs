@@ -88,13 +88,13 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
 /// perhaps accepted, `perhaps` times by now, is said once more soon (a server that broke off has mostly not taken it), and
 /// then rarely.
 pub fn delay(verdict: &DeliveryResult, attempt: i32, perhaps: i32) -> Duration {
-    let backoff = match verdict {
-        DeliveryResult::Misconfigured(_) => Backoff::new(Duration::from_secs(10), Duration::from_mins(10)),
-        DeliveryResult::Perhaps(_) if perhaps <= 1 => Backoff::new(Duration::from_secs(5), Duration::from_secs(5)),
-        DeliveryResult::Perhaps(_) => Backoff::new(Duration::from_mins(10), Duration::from_hours(6)),
-        _ => Backoff::new(Duration::from_secs(1), Duration::from_mins(5)),
+    let (backoff, failures) = match verdict {
+        DeliveryResult::Misconfigured(_) => (Backoff::new(Duration::from_secs(10), Duration::from_mins(10)), attempt),
+        DeliveryResult::Perhaps(_) if perhaps <= 1 => (Backoff::new(Duration::from_secs(5), Duration::from_secs(5)), 1),
+        DeliveryResult::Perhaps(_) => (Backoff::new(Duration::from_mins(10), Duration::from_hours(6)), perhaps - 1),
+        _ => (Backoff::new(Duration::from_secs(1), Duration::from_mins(5)), attempt),
     };
-    backoff.after(u32::try_from(attempt).unwrap_or_default())
+    backoff.after(u32::try_from(failures).unwrap_or_default())
 }
 
 #[cfg(test)]
