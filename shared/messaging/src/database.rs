@@ -92,6 +92,7 @@ impl Database {
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
             pool.after_release(still_answers).connect_lazy_with(options.clone())
         };
+        let connections = connections.max(2);
         let for_requests = request_connections(connections);
         let (pool, requests) = (pool(connections - for_requests), pool(for_requests));
         let metrics = Arc::new(Metrics::new([&pool, &requests]));

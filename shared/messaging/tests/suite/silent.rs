@@ -60,21 +60,21 @@ impl Proxy {
     }
 }
 
-/// `database` by a proxy, with so many connections.
-async fn by_proxy(database: &Database, connections: u32) -> (Database, Proxy) {
+/// `database` by a proxy, with one connection for requests and one for everything else.
+async fn by_proxy(database: &Database) -> (Database, Proxy) {
     let options = database.pool.connect_options();
     let proxy = Proxy::to(format!("{}:{}", options.get_host(), options.get_port())).await;
     let mut url = url::Url::parse(&std::env::var("TEST_POSTGRES_URL").unwrap()).unwrap();
     url.set_port(Some(proxy.port)).unwrap();
     url.set_path(options.get_database().unwrap());
     let url = SecretString::from(url.to_string());
-    (Database::new(&url, database.service, connections, database.clock.clone()).unwrap(), proxy)
+    (Database::new(&url, database.service, 2, database.clock.clone()).unwrap(), proxy)
 }
 
 /// One connection: its place must be free again for the last line to work.
 #[tokio::test]
 async fn a_commit_that_nobody_answers_ends_and_its_connection_is_replaced() {
-    let (database, proxy) = by_proxy(&database("orders").await, 1).await;
+    let (database, proxy) = by_proxy(&database("orders").await).await;
     let mut tx = database.begin().await.unwrap();
     tx.publish(&placed(order(), "Ada")).unwrap();
     proxy.fall_silent();
@@ -85,7 +85,7 @@ async fn a_commit_that_nobody_answers_ends_and_its_connection_is_replaced() {
 
 #[tokio::test]
 async fn a_begin_that_nobody_answers_is_an_unreachable_database() {
-    let (database, proxy) = by_proxy(&database("orders").await, 1).await;
+    let (database, proxy) = by_proxy(&database("orders").await).await;
     drop(database.begin().await.unwrap());
     eventually("the connection is back", || async { database.pool.num_idle() == 1 }).await;
     proxy.fall_silent();
@@ -97,7 +97,7 @@ async fn a_begin_that_nobody_answers_is_an_unreachable_database() {
 /// A statement is dropped half-way, as a turn is when its time is over, or a request when its client hangs up.
 #[tokio::test]
 async fn a_statement_that_was_dropped_leaves_no_dead_connection_in_the_pool() {
-    let (database, proxy) = by_proxy(&database("orders").await, 1).await;
+    let (database, proxy) = by_proxy(&database("orders").await).await;
     drop(database.begin().await.unwrap());
     eventually("the connection is back", || async { database.pool.num_idle() == 1 }).await;
     let connection = database.pool.acquire().await.unwrap();
@@ -114,7 +114,7 @@ async fn eventually_begins(database: &Database) {
 #[tokio::test]
 async fn a_transaction_dropped_at_any_moment_leaves_nothing_open() {
     let whole = database("orders").await;
-    let (database, _proxy) = by_proxy(&whole, 1).await;
+    let (database, _proxy) = by_proxy(&whole).await;
     for micros in (0..4000).step_by(100) {
         let work = async {
             let mut tx = database.begin().await?;
