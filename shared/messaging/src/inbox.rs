@@ -126,14 +126,18 @@ impl Inbox {
             let Some(meta) = message.meta() else { continue };
             message.span.in_scope(|| match outcome {
                 Outcome::Handled { local, took } => say_handled(&self.database, &meta, *local, *took),
-                Outcome::AlreadyHandled => {
-                    self.database.metrics.inbox.already_handled(&meta);
-                    log_hop("event already handled", &meta, row_id(message.id, self.database.service));
-                }
+                Outcome::AlreadyHandled => say_already_handled(&self.database, message),
                 Outcome::Blocked => parked::log_behind(&meta),
             });
         }
     }
+}
+
+/// The service has had it before.
+pub(crate) fn say_already_handled(database: &Database, message: &ReceivedMessage) {
+    let Some(meta) = message.meta() else { return };
+    database.metrics.inbox.already_handled(&meta);
+    log_hop("event already handled", &meta, row_id(message.id, database.service));
 }
 
 fn ids_where(batch: &Batch, wanted: impl Fn(&(&ReceivedMessage, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {

@@ -31,6 +31,8 @@ const TICK: Duration = Duration::from_millis(250);
 /// Each no closes a channel and is a line in the broker's log.
 const ASK: Duration = Duration::from_secs(1);
 
+/// How long after a history has brought something the queue is asked for copies of it.
+const OVERLAP: Duration = Duration::from_mins(1);
 /// How long a replica may wait for another's catch-up and count as ready.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -45,6 +47,8 @@ struct Session {
     lock: Option<Lock>,
     next_asking: Instant,
     next_reconciliation: Instant,
+    /// Until then the queue may bring what a history has brought before.
+    overlap_until: Instant,
 }
 
 /// What happened next.
@@ -111,6 +115,7 @@ impl Router {
             lock,
             next_asking: now,
             next_reconciliation: now + self.settings.settling.every,
+            overlap_until: now,
         };
         self.bind(&mut session).await?;
         if caught_up {
@@ -191,14 +196,34 @@ impl Router {
             let body = std::mem::take(&mut delivery.body);
             ReceivedMessage::new(delivery, body)
         });
-        let batch = Batch { messages: messages.collect(), cursor: None };
-        self.dispatcher.dispatch(batch, shutdown).await?;
+        let mut messages: Vec<_> = messages.collect();
+        if Instant::now() < session.overlap_until && self.drop_known(&mut messages).await? {
+            session.overlap_until = Instant::now() + OVERLAP;
+        }
+        if !messages.is_empty() {
+            self.dispatcher.dispatch(Batch { messages, cursor: None }, shutdown).await?;
+        }
         for delivery in deliveries {
             if !delivery.ack().await {
                 return Err(SessionError::ChannelClosed);
             }
         }
         Ok(())
+    }
+
+    /// Leaves only what this service has never taken charge of; `true` if something was known. What a history has brought
+    /// before the queue did needs no second span, and no round through layers and handlers.
+    async fn drop_known(&self, messages: &mut Vec<ReceivedMessage>) -> Result<bool, SessionError> {
+        let missing = in_time(inbox::missing(&self.database, &ids(messages))).await?;
+        let all = messages.len();
+        messages.retain(|message| {
+            let is_new = missing.contains(&message.id);
+            if !is_new {
+                inbox::say_already_handled(&self.database, message);
+            }
+            is_new
+        });
+        Ok(messages.len() < all)
     }
 
     /// Hands on what this service reacts to and has never taken charge of.
@@ -223,6 +248,7 @@ impl Router {
         if messages.is_empty() {
             return Ok(in_time(history::advance_alone(&self.database, &cursor)).await?);
         }
+        session.overlap_until = Instant::now() + OVERLAP;
         self.dispatcher.dispatch(Batch { messages, cursor: Some(cursor) }, shutdown).await
     }
 
