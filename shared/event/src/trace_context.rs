@@ -40,6 +40,11 @@ impl TraceContext {
         span.span_context().is_valid().then(|| span.span_context().trace_id().to_string())
     }
 
+    /// The producer's span, as 16 hex digits.
+    pub fn span_id(&self) -> Option<String> {
+        Some(self.traceparent.as_deref()?.split('-').nth(2)?.to_owned())
+    }
+
     /// The same for OpenTelemetry; empty if this is no valid context.
     pub fn extract(&self) -> Context {
         let pairs = [("traceparent", &self.traceparent), ("tracestate", &self.tracestate)];

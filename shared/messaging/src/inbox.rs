@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     handler::Handlers,
     history,
-    log::log_hop,
+    log::{log_copy, log_hop},
     message::{Batch, Outcome, ReceivedMessage, row_id},
     middleware::BatchService,
     parked, poison,
@@ -26,6 +26,8 @@ use crate::{
 };
 
 pub mod status;
+
+const ALREADY_HANDLED: &str = "event already handled";
 
 /// The innermost service of the router's stack: owns the transaction.
 #[derive(Clone, Debug)]
@@ -126,18 +128,22 @@ impl Inbox {
             let Some(meta) = message.meta() else { continue };
             message.span.in_scope(|| match outcome {
                 Outcome::Handled { local, took } => say_handled(&self.database, &meta, *local, *took),
-                Outcome::AlreadyHandled => say_already_handled(&self.database, message),
+                Outcome::AlreadyHandled => {
+                    self.database.metrics.inbox.already_handled(&meta);
+                    log_hop(ALREADY_HANDLED, &meta, row_id(message.id, self.database.service));
+                }
                 Outcome::Blocked => parked::log_behind(&meta),
             });
         }
     }
 }
 
-/// The service has had it before.
+/// The service has had it before, as is known before it is given a span.
 pub(crate) fn say_already_handled(database: &Database, message: &ReceivedMessage) {
-    let Some(meta) = message.meta() else { return };
+    let Ok(envelope) = message.decoded() else { return };
+    let meta = envelope.meta();
     database.metrics.inbox.already_handled(&meta);
-    log_hop("event already handled", &meta, row_id(message.id, database.service));
+    log_copy(ALREADY_HANDLED, &meta, row_id(message.id, database.service), &envelope.trace);
 }
 
 fn ids_where(batch: &Batch, wanted: impl Fn(&(&ReceivedMessage, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {

@@ -1,6 +1,6 @@
 //! The log line of a hop: what a flow can be rebuilt from.
 
-use event::EventMeta;
+use event::{EventMeta, TraceContext};
 use tracing::info;
 use uuid::Uuid;
 
@@ -8,6 +8,21 @@ use uuid::Uuid;
 /// `transaction_id` is the correlation id, a dot, and `local`.
 pub(crate) fn log_hop(message: &'static str, event: &EventMeta, local: Uuid) {
     info!(
+        event_id = %event.id,
+        event_type = event.event_type,
+        correlation_id = %event.correlation_id,
+        causation_id = event.causation_id.map(tracing::field::display),
+        transaction_id = %format_args!("{}.{local}", event.correlation_id),
+        subject = %event.subject,
+        "{message}"
+    );
+}
+
+/// The line of a copy that gets no span of its own: in the trace of the original.
+pub(crate) fn log_copy(message: &'static str, event: &EventMeta, local: Uuid, trace: &TraceContext) {
+    info!(
+        trace_id = trace.trace_id(),
+        span_id = trace.span_id(),
         event_id = %event.id,
         event_type = event.event_type,
         correlation_id = %event.correlation_id,

@@ -43,7 +43,10 @@ impl Collector {
         self.metrics().ready.set(u8::from(is_ready(&parts)));
         let begun = Instant::now();
         let rested = self.next.is_none_or(|next| begun >= next);
-        if rested && parts.get("database") == Some(&Condition::Up) {
+        // Before the tables are there, there is nothing to be counted.
+        let can_be_asked =
+            parts.get("database") == Some(&Condition::Up) && !matches!(parts.get("tables"), Some(Condition::Down(_)));
+        if rested && can_be_asked {
             let complete = self.collect_all().await;
             self.next = Some(begun + EVERY.max(begun.elapsed() * SHARE));
             if !complete {
