@@ -9,6 +9,9 @@ pub struct Backoff {
     longest: Duration,
 }
 
+/// The rest of a loop whose turn, attempt or session failed.
+pub const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
+
 impl Backoff {
     /// From `first` up to `longest`.
     pub const fn new(first: Duration, longest: Duration) -> Self {

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use crate::{clock::Clock, metrics::Metrics, wake_ups::WakeUps};
 
 /// How long a statement may run and wait for a lock, and when the server gives up a client that is silent: a host that is
-/// gone must not hold its locks until the kernel notices, which takes hours. Set on the session, so that every transaction has it at no cost.
-/// Below the time limit of a batch: a wait must end in the database. Were its future dropped first, the statement would
+/// gone must not hold its locks until the kernel notices, which takes hours. Set on the session, so that every transaction
+/// has it at no cost. Below the time limit of a batch: a wait must end in the database. Were its future dropped first, the statement would
 /// go on there and hold its locks against the very message that is tried again.
 const SESSION: [(&str, &str); 8] = [
     ("statement_timeout", "3s"),

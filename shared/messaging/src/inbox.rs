@@ -7,6 +7,7 @@
 
 use std::{collections::HashSet, time::Instant};
 
+use event::TraceContext;
 use sqlx::{query, query_scalar};
 use tower::service_fn;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::{
     failure::Failure,
     handler::Handlers,
     history,
-    log::{log_copy, log_hop},
+    log::log_hop_in,
     message::{Batch, Outcome, ReceivedMessage, row_id},
     middleware::BatchService,
     parked, poison,
@@ -26,8 +27,6 @@ use crate::{
 };
 
 pub mod status;
-
-const ALREADY_HANDLED: &str = "event already handled";
 
 /// The innermost service of the router's stack: owns the transaction.
 #[derive(Clone, Debug)]
@@ -128,22 +127,33 @@ impl Inbox {
             let Some(meta) = message.meta() else { continue };
             message.span.in_scope(|| match outcome {
                 Outcome::Handled { local, took } => say_handled(&self.database, &meta, *local, *took),
-                Outcome::AlreadyHandled => {
-                    self.database.metrics.inbox.already_handled(&meta);
-                    log_hop(ALREADY_HANDLED, &meta, row_id(message.id, self.database.service));
-                }
+                Outcome::AlreadyHandled => say_already_handled(&self.database, message, &TraceContext::default()),
                 Outcome::Blocked => parked::log_behind(&meta),
             });
         }
     }
 }
 
-/// The service has had it before, as is known before it is given a span.
-pub(crate) fn say_already_handled(database: &Database, message: &ReceivedMessage) {
-    let Ok(envelope) = message.decoded() else { return };
-    let meta = envelope.meta();
+/// The service has had it before; the line belongs to `trace` if there is no span.
+fn say_already_handled(database: &Database, message: &ReceivedMessage, trace: &TraceContext) {
+    let Some(meta) = message.meta() else { return };
     database.metrics.inbox.already_handled(&meta);
-    log_copy(ALREADY_HANDLED, &meta, row_id(message.id, database.service), &envelope.trace);
+    log_hop_in(trace, "event already handled", &meta, row_id(message.id, database.service));
+}
+
+/// Leaves only what this service has never taken charge of; `true` if something was known. What is known needs no span, and
+/// no round through layers and handlers.
+pub(crate) async fn drop_known(database: &Database, messages: &mut Vec<ReceivedMessage>) -> Result<bool, sqlx::Error> {
+    let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+    let missing = missing(database, &ids).await?;
+    let (new, known) = std::mem::take(messages).into_iter().partition(|message| missing.contains(&message.id));
+    *messages = new;
+    let known: Vec<ReceivedMessage> = known;
+    for message in &known {
+        let trace = message.decoded().map(|envelope| envelope.trace.clone()).unwrap_or_default();
+        say_already_handled(database, message, &trace);
+    }
+    Ok(!known.is_empty())
 }
 
 fn ids_where(batch: &Batch, wanted: impl Fn(&(&ReceivedMessage, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
+    backoff::REST,
     bus::{Subscriber, Topology},
     database::Database,
     handler::Handlers,
@@ -24,7 +25,7 @@ mod session;
 mod settings;
 
 pub use dispatch::Dispatcher;
-use settings::{REST, SIGN_OF_LIFE};
+use settings::SIGN_OF_LIFE;
 pub use settings::{RouterSettings, SessionError};
 
 /// A session that lasted so long was a good one: what broke it is new.

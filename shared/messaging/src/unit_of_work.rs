@@ -4,14 +4,14 @@
 //! and it keeps quiet about what did. So [`UnitOfWork::publish`] only writes down; the outbox rows are the last
 //! statements of the same transaction, and the [relay](crate::outbox::relay) tells the world afterwards.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
 use event::{Event, EventMeta, MAX_SIZE, TraceContext, derived_id};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use thiserror::Error;
 use tokio::sync::Notify;
-use tracing::Span;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::{
@@ -147,7 +147,15 @@ impl UnitOfWork {
     }
 
     /// Commits the facts and their events, then wakes the relay of this process.
-    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+    ///
+    /// In a task of its own: a caller who gives up meanwhile (a client that hangs up) must keep neither the log line nor the
+    /// relay from what is committed.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        let committing = tokio::spawn(self.finish().in_current_span());
+        committing.await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))?
+    }
+
+    async fn finish(mut self) -> Result<(), sqlx::Error> {
         in_time(outbox::insert(self.transaction.sql(), self.database.service, &self.recorded)).await?;
         self.transaction.commit().await?;
         self.database.trouble.clear();

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    backoff::Backoff,
+    backoff::REST,
     failure::{self, Failure},
     health::{Condition, Health},
 };
@@ -29,8 +29,6 @@ pub const TURN: Duration = Duration::from_secs(15);
 const LAST_TURN: Duration = Duration::from_secs(8);
 /// How much later than announced the next sign of life may come, on a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
-/// The rest after a turn that failed.
-const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
 
 /// Somebody who works in turns.
 pub trait Worker: Send + 'static {

@@ -1,18 +1,13 @@
 //! A service's tables, brought up to date at its start.
 
-use std::time::Duration;
-
 use messaging::{
-    backoff::Backoff,
+    backoff::REST,
     database::Database,
     health::{Condition, Health},
 };
 use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-
-/// The rest after a failure.
-const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2));
 
 /// The tables of one service.
 pub struct Tables {

@@ -22,12 +22,16 @@ use crate::{
 /// How often the re-driver looks if nothing was parked in this process: a replica may have died.
 const SLOW_POLL: Duration = Duration::from_secs(1);
 
+/// How many messages one turn releases at most.
+const RELEASE: i64 = 1000;
+
 /// Re-drives the parked messages of one service.
 pub struct Redriver {
     database: Database,
     stack: BoxService<Batch, Vec<Outcome>, Failure>,
     time_limit: Duration,
-    is_first_turn: bool,
+    /// Since the start, until nothing waits for a release any more.
+    is_releasing: bool,
 }
 
 impl Redriver {
@@ -36,7 +40,7 @@ impl Redriver {
         let layers = handlers.batch_layers().to_vec();
         let attempt = Attempt { database: database.clone(), handlers };
         let stack = middleware::stack(attempt.service(), limits, &layers);
-        Self { database, stack, time_limit, is_first_turn: true }
+        Self { database, stack, time_limit, is_releasing: true }
     }
 
     /// Tries one message that is due; `false` if none is.
@@ -130,19 +134,23 @@ impl Redriver {
         Ok(())
     }
 
-    /// What waited for a release that can handle it is due at once: this one may be it.
-    async fn release(&self) -> Result<(), sqlx::Error> {
+    /// Some of what waited for a release that can handle it is due at once, as this one may be it; gives how many.
+    async fn release(&self) -> Result<u64, sqlx::Error> {
         let mut tx = self.database.begin().await?;
         let now = jiff_sqlx::Timestamp::from(tx.now());
-        query!(
+        let released = query!(
             "UPDATE parked SET next_attempt_at = $1, tries = 0
-             WHERE state = 'waiting' AND reason = ANY($2) AND next_attempt_at > $1",
+             WHERE seq IN (SELECT seq FROM parked
+                           WHERE state = 'waiting' AND reason = ANY($2) AND next_attempt_at > $1
+                           LIMIT $3 FOR UPDATE SKIP LOCKED)",
             now as _,
             &failure::WAITS_FOR_A_RELEASE.map(str::to_owned),
+            RELEASE,
         )
         .execute(tx.sql())
         .await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(released.rows_affected())
     }
 
     /// How long until the next attempt is due, at most [`SLOW_POLL`].
@@ -170,9 +178,9 @@ impl Worker for Redriver {
     }
 
     async fn turn(&mut self) -> Result<Next, TurnFailed> {
-        if self.is_first_turn {
-            self.release().await?;
-            self.is_first_turn = false;
+        if self.is_releasing {
+            self.is_releasing = self.release().await? > 0;
+            return Ok(Next::Now);
         }
         Ok(if self.redrive_one().await? { Next::Now } else { Next::Within(self.until_next().await?) })
     }

@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt, util::BoxService};
 use tracing::warn;
 
-use super::settings::{REST, RouterSettings, SIGN_OF_LIFE, SessionError};
+use super::settings::{RouterSettings, SIGN_OF_LIFE, SessionError};
 use crate::{
+    backoff::REST,
     database::{Database, in_time},
     failpoint::{Failpoint, hit},
     failure::{self, Failure},

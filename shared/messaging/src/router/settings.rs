@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    backoff::Backoff,
     bus::{BusError, CatchUpPolicy},
     message::MAX_BATCH,
     middleware::Limits,
 };
 
-/// The rest after an attempt or a session that failed.
-pub(super) const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
 /// How long the router may be silent: above the time limit of the largest batch and of what surrounds it.
 pub(super) const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use messaging::{
     database::Database,
     failure,
@@ -135,6 +136,19 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_open() {
         assert_eq!(open, 0, "dropped after {micros} µs");
     }
     publish(&database, &placed(order(), "Bob")).await;
+}
+
+/// A client hangs up while COMMIT is under way: what is committed is said, and the relay is woken.
+#[tokio::test]
+async fn a_commit_whose_caller_gives_up_wakes_the_relay_all_the_same() {
+    let database = database("orders").await;
+    let mut tx = database.begin().await.unwrap();
+    tx.publish(&placed(order(), "Ada")).unwrap();
+    assert!(tx.commit().now_or_never().is_none(), "it is under way, and dropped");
+    let woken = tokio::time::timeout(Duration::from_secs(10), database.wake_ups.relay.notified());
+    woken.await.expect("the relay is woken");
+    let committed: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&database.pool).await.unwrap();
+    assert_eq!(committed, 1);
 }
 
 /// What a handler keeps to itself, COMMIT would: the server rolls back and says neither yes nor no.

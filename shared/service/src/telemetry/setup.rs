@@ -77,7 +77,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// Installs logs and traces for the whole process, named `process`.
     pub fn install(process: &'static str, config: &TelemetryConfig) -> anyhow::Result<Self> {
-        let variables = OtelVariables::read(env::vars())?;
+        let variables = OtelVariables::read(variables())?;
         let provider = provider(process, config, &variables)?;
         let log = LogWriter::to_stdout();
         let exported = tracing_opentelemetry::layer()
@@ -111,6 +111,11 @@ impl Telemetry {
         let _ = self.provider.shutdown_with_timeout(Duration::from_secs(2));
         self.log.finish();
     }
+}
+
+/// What is no text is none of ours.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn is_span(metadata: &Metadata<'_>) -> bool {
