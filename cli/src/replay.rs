@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
-use client::{ApiError, Operations, OperationsArgs, Service, http};
+use client::{ApiError, Operations, OperationsArgs, Service, http, progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -63,8 +63,6 @@ struct Progress {
     parked: u64,
     resumed: bool,
     done: bool,
-    #[serde(skip_serializing)]
-    error: Option<String>,
 }
 
 /// Asks, and shows how it goes on.
@@ -76,7 +74,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         let mut watch = Watch::new();
         let response = begin(&operations, args.service, &body).await?;
         let finished = tokio::select! {
-            finished = watch.until_it_ends(response) => finished,
+            finished = watch.until_it_ends(response) => finished.map(|()| true),
             interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| false).map_err(Into::into),
         };
         watch.bar.finish_and_clear();
@@ -118,27 +116,13 @@ impl Watch {
         Self { bar, told: Instant::now(), last: Progress::default() }
     }
 
-    async fn until_it_ends(&mut self, mut response: Response) -> anyhow::Result<bool> {
-        let mut buffer = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.context("the service hung up: ask again, it goes on from there")?
-        {
-            buffer.extend_from_slice(&chunk);
-            while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = buffer.drain(..=end).collect();
-                self.tell(serde_json::from_slice(&line).context("the service's answer is not a progress line")?)?;
-            }
-        }
-        if !self.last.done {
-            bail!("the service hung up: ask again, it goes on from there");
-        }
-        Ok(true)
+    async fn until_it_ends(&mut self, response: Response) -> anyhow::Result<()> {
+        progress::until_done(response, |line| self.tell(serde_json::from_value(line.clone()).unwrap_or_default()))
+            .await?;
+        Ok(())
     }
 
-    fn tell(&mut self, progress: Progress) -> anyhow::Result<()> {
-        if let Some(error) = &progress.error {
-            bail!("{error}");
-        }
+    fn tell(&mut self, progress: Progress) {
         let (position, length) = (progress.next_offset.unwrap_or(0), progress.last_offset.map_or(0, |last| last + 1));
         if self.last.last_offset.is_none() && progress.resumed {
             eprintln!("going on at {position} of {length}, where it was interrupted");
@@ -152,7 +136,6 @@ impl Watch {
             self.told = Instant::now();
         }
         self.last = progress;
-        Ok(())
     }
 
     fn conclude(&self, args: &ReplayArgs, finished: bool) -> anyhow::Result<ExitCode> {

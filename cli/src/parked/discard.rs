@@ -3,14 +3,12 @@
 use clap::Args;
 use client::{
     Operations,
-    parked::{self, Kept, Summary},
+    parked::{self, Change, Kept},
 };
+use uuid::Uuid;
 
 use super::selection::{NOTHING, SelectionArgs};
 use crate::prompt;
-
-/// How many one command discards at most.
-const MOST: usize = 10_000;
 
 #[derive(Clone, Debug, Args)]
 pub struct DiscardArgs {
@@ -22,25 +20,31 @@ pub struct DiscardArgs {
 }
 
 pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
-    let selected = match args.selection.id {
-        Some(id) => {
-            let records = parked::find(operations, id, args.selection.filter.service).await?;
-            let one = parked::the_one(records)?;
-            one.map(|Kept { service, what }| Kept { service, what: what.summary }).into_iter().collect()
-        }
-        None => parked::list(operations, &args.selection.filter, MOST).await?,
-    };
-    if selected.is_empty() {
+    match args.selection.id {
+        Some(id) => discard_one(operations, id, args).await,
+        None => discard_all(operations, args).await,
+    }
+}
+
+async fn discard_one(operations: &Operations, id: Uuid, args: &DiscardArgs) -> anyhow::Result<u8> {
+    let records = parked::find(operations, id, args.selection.filter.service).await?;
+    let Some(Kept { service, what }) = parked::the_one(records)? else {
         eprintln!("nothing to discard");
         return Ok(NOTHING);
-    }
-    let question = format!("Discard {} messages? Their effects will never happen.", selected.len());
-    if args.selection.all && !prompt::confirm(&question, args.selection.yes)? {
-        return Ok(0);
-    }
-    for Kept { service, what: Summary { event_id, event_type, .. } } in &selected {
-        parked::discard(operations, *service, *event_id, &args.reason).await?;
-        println!("{}: {event_type} {event_id} is discarded", service.name());
+    };
+    parked::discard(operations, service, id, &args.reason).await?;
+    println!("{}: {} {id} is discarded", service.name(), what.summary.event_type);
+    Ok(0)
+}
+
+async fn discard_all(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
+    let Some(count) = args.selection.count(operations).await? else {
+        eprintln!("nothing to discard");
+        return Ok(NOTHING);
+    };
+    let question = format!("Discard {count} messages? Their effects will never happen.");
+    if prompt::confirm(&question, args.selection.yes)? {
+        args.selection.change_all(operations, &Change::Discard { reason: args.reason.clone() }).await?;
     }
     Ok(0)
 }

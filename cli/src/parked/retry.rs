@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use client::{
     Operations,
-    parked::{self, Kept, Record, State},
+    parked::{self, Change, Kept, Record, State},
 };
 use reqwest::Method;
 use uuid::Uuid;
@@ -69,21 +69,14 @@ async fn outcome(operations: &Operations, before: &Kept<Record>, limit: Duration
 }
 
 async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
-    let selected = parked::list(operations, &args.selection.filter, 1000).await?;
-    if selected.is_empty() {
+    let Some(count) = args.selection.count(operations).await? else {
         eprintln!("nothing to retry");
         return Ok(NOTHING);
-    }
-    let count = if selected.len() < 1000 { selected.len().to_string() } else { "1000 or more".into() };
+    };
     if !prompt::confirm(&format!("Try {count} messages again (and those behind them)?"), args.selection.yes)? {
         return Ok(0);
     }
-    for service in args.selection.filter.services() {
-        let retried = parked::retry_all(operations, service, &args.selection.filter).await?;
-        if retried > 0 {
-            println!("{}: {retried} are tried again", service.name());
-        }
-    }
+    args.selection.change_all(operations, &Change::Retry).await?;
     wait_for_all(operations, args).await
 }
 

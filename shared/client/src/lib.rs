@@ -10,6 +10,7 @@ pub mod http;
 mod operations;
 pub mod output;
 pub mod parked;
+pub mod progress;
 pub mod style;
 
 pub use api_error::ApiError;

@@ -13,6 +13,7 @@ use crate::{
     api_error::ApiError,
     http,
     operations::{Operations, Service},
+    progress,
 };
 
 /// How many messages one request asks for.
@@ -214,14 +215,50 @@ pub fn the_one(records: Vec<Kept<Record>>) -> anyhow::Result<Option<Kept<Record>
     Ok(records.into_iter().next())
 }
 
+/// What is done to all messages that a filter selects.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// They are tried again at once.
+    Retry,
+    /// They are given up, for this reason.
+    Discard { reason: String },
+}
+
+impl Change {
+    /// What a message is after it.
+    pub fn done_is(&self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Discard { .. } => "discarded",
+        }
+    }
+}
+
+/// Does `change` to everything that `filter` selects in `service`; shows `each` number as it grows, and gives the last.
+pub async fn change_all(
+    operations: &Operations,
+    service: Service,
+    filter: &Filter,
+    change: &Change,
+    mut each: impl FnMut(u64),
+) -> anyhow::Result<u64> {
+    let (path, body) = match change {
+        Change::Retry => ("/parked/retry", None),
+        Change::Discard { reason } => ("/parked/discard", Some(json!({ "reason": reason }))),
+    };
+    let mut request = operations.request(service, Method::POST, path)?.query(&filter.query());
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    let count = |progress: &Value| progress[change.done_is()].as_u64().unwrap_or_default();
+    let response = http::send(request).await.with_context(|| service.name())?;
+    let last = progress::until_done(response, |progress| each(count(progress))).await;
+    Ok(count(&last.with_context(|| service.name())?))
+}
+
 /// Has everything that `filter` selects in `service` tried again at once; gives their number.
 pub async fn retry_all(operations: &Operations, service: Service, filter: &Filter) -> anyhow::Result<u64> {
-    #[derive(Deserialize)]
-    struct Retried {
-        retried: u64,
-    }
-    let request = operations.request(service, Method::POST, "/parked/retry")?.query(&filter.query());
-    Ok(http::send(request).await.with_context(|| service.name())?.json::<Retried>().await?.retried)
+    change_all(operations, service, filter, &Change::Retry, |_| ()).await
 }
 
 /// Has a message tried again at once.

@@ -63,6 +63,32 @@ pub(crate) async fn write(
     Ok(())
 }
 
+/// Writes down that `operator` has done the same to many messages: each with how it was, and how all are now.
+pub(crate) async fn write_all(
+    sql: &mut PgConnection,
+    now: Timestamp,
+    operator: &Operator,
+    (name, reason): (&'static str, Option<&str>),
+    before: &[(Uuid, Value)],
+    after: Value,
+) -> Result<(), sqlx::Error> {
+    let (ids, before): (Vec<_>, Vec<_>) = before.iter().cloned().unzip();
+    query!(
+        "INSERT INTO audit (event_id, operator, action, reason, before, after, at)
+         SELECT event_id, $3, $4, $5, before, $6, $7 FROM unnest($1::uuid[], $2::json[]) AS changed (event_id, before)",
+        &ids,
+        &before,
+        operator.0,
+        name,
+        reason,
+        after,
+        jiff_sqlx::Timestamp::from(now) as _,
+    )
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
 /// What was done to a message, oldest first.
 pub(crate) async fn of(sql: &mut PgConnection, event_id: Uuid) -> Result<Vec<Entry>, sqlx::Error> {
     query_as!(

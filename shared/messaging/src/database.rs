@@ -41,6 +41,9 @@ const ANSWER: Duration = Duration::from_secs(4);
 /// How long a few statements may take together.
 const IN_TIME: Duration = Duration::from_secs(10);
 
+/// After so long without use a connection is asked whether it still answers before it is used.
+const RESTED: Duration = Duration::from_secs(1);
+
 /// One service's schema. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -90,6 +93,7 @@ impl Database {
         let options = options.application_name(service).options([("search_path", service)]).options(SESSION);
         let pool = |connections| {
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+            let pool = pool.test_before_acquire(false).before_acquire(answers_after_a_rest);
             pool.after_release(still_answers).connect_lazy_with(options.clone())
         };
         let connections = connections.max(2);
@@ -129,6 +133,20 @@ pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>
 
 async fn limited<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     timeout(limit, work).await.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+}
+
+/// Whether a connection that nobody has used for a while answers. Not each time, as sqlx would ask: it was asked when it was
+/// put back, and a registration is four round trips with that one.
+fn answers_after_a_rest(
+    connection: &mut PgConnection,
+    PoolConnectionMetadata { idle_for, .. }: PoolConnectionMetadata,
+) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    Box::pin(async move {
+        if idle_for > RESTED {
+            answered(connection.ping()).await?;
+        }
+        Ok(true)
+    })
 }
 
 /// Whether a connection that is put back answers: sqlx asks as well, and waits for ever. One that is silent is closed, so

@@ -63,13 +63,16 @@ pub enum Failure {
     /// Its handling began twice and the process died both times.
     #[error("the process died twice while handling it")]
     KillsTheProcess,
-    /// The broker has delivered it too often, and says why it gave up.
+    /// The broker gave it up, and says why: delivered too often, too old, no room.
     #[error("the broker gave it up: {0}")]
     GivenUpByBroker(String),
     /// The handler's own error.
     #[error("handler failed")]
     Handler(#[source] HandlerError),
 }
+
+/// Why the broker gives up what no consumer has refused: a time to live that somebody has set, a queue that is full.
+pub(crate) const DROPPED_UNSEEN: [&str; 2] = ["expired", "maxlen"];
 
 impl Failure {
     /// The class, safe to log: the texts may carry personal data (Postgres' DETAIL, SMTP replies).
@@ -95,7 +98,9 @@ impl Failure {
     /// Another attempt can't help: dead at once.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Undecodable(_) | Self::KillsTheProcess | Self::GivenUpByBroker(_) => true,
+            Self::Undecodable(_) | Self::KillsTheProcess => true,
+            // Nobody has tried it here: it was dropped for its age, or for want of room.
+            Self::GivenUpByBroker(reason) => !DROPPED_UNSEEN.contains(&reason.as_str()),
             Self::Handler(error) => matches!(error, HandlerError::Permanent(_) | HandlerError::Publish(_)),
             _ => false,
         }

@@ -17,7 +17,7 @@ use crate::{
     failpoint::{Failpoint, hit},
     failure::Failure,
     handler::Handlers,
-    history,
+    history, known,
     log::log_hop_in,
     message::{Batch, Outcome, ReceivedMessage, row_id},
     middleware::BatchService,
@@ -145,7 +145,7 @@ fn say_already_handled(database: &Database, message: &ReceivedMessage, trace: &T
 /// no round through layers and handlers.
 pub(crate) async fn drop_known(database: &Database, messages: &mut Vec<ReceivedMessage>) -> Result<bool, sqlx::Error> {
     let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
-    let missing = missing(database, &ids).await?;
+    let missing = known::missing(database, &ids).await?;
     let (new, known) = std::mem::take(messages).into_iter().partition(|message| missing.contains(&message.id));
     *messages = new;
     let known: Vec<ReceivedMessage> = known;
@@ -158,15 +158,4 @@ pub(crate) async fn drop_known(database: &Database, messages: &mut Vec<ReceivedM
 
 fn ids_where(batch: &Batch, wanted: impl Fn(&(&ReceivedMessage, &Outcome)) -> bool, outcomes: &[Outcome]) -> Vec<Uuid> {
     batch.messages.iter().zip(outcomes).filter(wanted).map(|(message, _)| message.id).collect()
-}
-
-/// Which of `ids` this service has never taken charge of.
-pub async fn missing(database: &Database, ids: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
-    let known =
-        query_scalar!("SELECT event_id FROM inbox WHERE event_id = ANY($1)", ids).fetch_all(&database.pool).await?;
-    for id in known {
-        missing.remove(&id);
-    }
-    Ok(missing)
 }

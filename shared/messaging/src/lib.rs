@@ -93,6 +93,7 @@ pub mod handler;
 pub mod health;
 pub mod history;
 pub mod inbox;
+mod known;
 mod lock;
 mod log;
 pub mod message;

@@ -47,9 +47,9 @@ impl ReceivedMessage {
     }
 
     /// A message that was kept in `parked`.
-    pub(crate) fn stored(id: Uuid, exchange: String, body: Vec<u8>) -> Self {
+    pub(crate) fn stored(id: Uuid, exchange: String, body: Arc<[u8]>) -> Self {
         let envelope = Arc::new(decode(&exchange, &body));
-        Self { id, exchange, redelivered: false, muted: false, body: body.into(), span: Span::none(), envelope }
+        Self { id, exchange, redelivered: false, muted: false, body, span: Span::none(), envelope }
     }
 
     /// The envelope, if it is one of this exchange's events.

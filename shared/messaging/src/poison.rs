@@ -1,7 +1,8 @@
-//! Messages that may have killed the process: redelivered ones, counted each time their handling begins.
+//! Messages that may have killed the process: redelivered ones, and parked ones whose last attempt has no end, counted each
+//! time their handling begins.
 //!
 //! The broker counts deliveries too, but a crash raises its count for every message that was unsettled; it can't tell
-//! the killer from its neighbours. A redelivered message runs alone, so this count can.
+//! the killer from its neighbours. Such a message runs alone, so this count can.
 
 use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
@@ -16,7 +17,7 @@ pub async fn begin(database: &Database, event_id: Uuid) -> Result<i32, sqlx::Err
     let mut transaction = database.begin().await?;
     let begun = query_scalar!(
         "INSERT INTO poison (event_id, begun)
-         SELECT $1, 1 WHERE NOT EXISTS (SELECT FROM inbox WHERE event_id = $1)
+         SELECT $1, 1 WHERE NOT EXISTS (SELECT FROM inbox WHERE event_id = $1 AND done_at IS NOT NULL)
          ON CONFLICT (event_id) DO UPDATE SET begun = poison.begun + 1
          RETURNING begun",
         event_id,

@@ -5,6 +5,7 @@
 mod suite {
     mod bus;
     mod dead_letters;
+    mod heads;
     mod health;
     mod history;
     mod inbox;
@@ -12,6 +13,7 @@ mod suite {
     mod lost_database;
     mod metrics;
     mod migrations;
+    mod other_queues;
     mod outbox;
     mod parked;
     mod refusing;

@@ -21,6 +21,7 @@ use crate::{http::limited, problem::Problem};
 mod description;
 mod outbox;
 mod parked;
+mod progress;
 mod replay;
 mod request;
 mod topology;

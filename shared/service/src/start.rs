@@ -108,7 +108,7 @@ impl Launch {
         let time_limit = Duration::from_hours(u64::from(config.parked_hours));
         let relay = Relay::new(database.clone(), bus.publisher(&topology), health);
         let redriver = Redriver::new(database.clone(), handlers.clone(), &settings.limits, time_limit);
-        let dead_letters = DeadLetters::new(database.clone(), bus.subscriber(&topology));
+        let dead_letters = DeadLetters::new(database.clone(), bus.subscriber(&topology), settings.settling);
         let purge = Purge::new(database.clone(), config.retention.into());
         let subscriber = bus.subscriber(&topology);
         let router = Router::new(database, topology, subscriber, handlers, health.clone(), settings);

@@ -12,6 +12,7 @@ use super::{Bus, Publisher, Subscriber, Topology};
 mod amqp;
 mod link;
 mod publisher;
+mod queues;
 mod subscriber;
 
 use link::Link;

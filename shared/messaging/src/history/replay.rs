@@ -16,7 +16,7 @@ use crate::{
     audit::Operator,
     bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
     database::Database,
-    inbox,
+    known,
     lock::Lock,
     message::{Batch, MAX_BATCH, ReceivedMessage},
     router::{Dispatcher, SessionError},
@@ -168,7 +168,7 @@ impl Replay {
         shutdown: &CancellationToken,
     ) -> Result<(), ReplayError> {
         let read = messages.len();
-        let missing = inbox::missing(&self.database, &ids(&messages)).await?;
+        let missing = known::missing(&self.database, &ids(&messages)).await?;
         messages.retain(|message| missing.contains(&message.id));
         // Copies in the stream: the first is new, the others are not.
         let new = messages.iter().map(|message| message.id).collect::<HashSet<_>>();

@@ -1,15 +1,18 @@
 //! What the broker itself gave up on, because this service took it again and again and never settled it: drained into the
 //! same table as everything else that could not be handled.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::park;
 use crate::{
-    bus::{Deliveries, Delivery, Subscriber},
+    bus::{CatchUpPolicy, Deliveries, Delivery, Subscriber},
     database::Database,
-    failure::Failure,
+    failure::{DROPPED_UNSEEN, Failure},
+    known,
     message::ReceivedMessage,
     worker::{Next, TurnFailed, Worker},
 };
@@ -22,12 +25,23 @@ pub struct DeadLetters {
     database: Database,
     subscriber: Box<dyn Subscriber>,
     letters: Option<Box<dyn Deliveries>>,
+    /// Dropped by the broker before anybody saw them: a history brings them, in their order.
+    awaited: VecDeque<Awaited>,
+    patience: Duration,
+}
+
+/// A letter that is not settled before this service has its message, by another way if that comes in time.
+struct Awaited {
+    id: Uuid,
+    letter: Delivery,
+    until: Instant,
 }
 
 impl DeadLetters {
-    /// Takes what comes from `subscriber`'s dead letters into the table `parked`.
-    pub fn new(database: Database, subscriber: Box<dyn Subscriber>) -> Self {
-        Self { database, subscriber, letters: None }
+    /// Takes what comes from `subscriber`'s dead letters into the table `parked`; what the broker dropped unseen only if no
+    /// history has brought it after two of the looks that `policy` prescribes.
+    pub fn new(database: Database, subscriber: Box<dyn Subscriber>, policy: CatchUpPolicy) -> Self {
+        Self { database, subscriber, letters: None, awaited: VecDeque::new(), patience: policy.every * 2 }
     }
 
     /// What has come; `Ok` also if this bus has no dead letters.
@@ -38,13 +52,45 @@ impl DeadLetters {
         while let Some(letters) = &mut self.letters
             && let Some(next) = letters.next().now_or_never()
         {
-            take(&self.database, next.ok_or_else(closed)?).await?;
+            let letter = next.ok_or_else(closed)?;
+            match letter.dead_letter_reason.as_deref() {
+                Some(reason) if DROPPED_UNSEEN.contains(&reason) => self.await_history(letter),
+                _ => take(&self.database, letter).await?,
+            }
+        }
+        self.settle_awaited().await
+    }
+
+    fn await_history(&mut self, mut letter: Delivery) {
+        let body = std::mem::take(&mut letter.body);
+        let message = ReceivedMessage::new(&letter, body);
+        letter.body = message.body.to_vec();
+        self.awaited.push_back(Awaited { id: message.id, letter, until: Instant::now() + self.patience });
+    }
+
+    /// What has come by a history is forgotten, what was awaited for too long is taken from here.
+    async fn settle_awaited(&mut self) -> Result<(), TurnFailed> {
+        if self.awaited.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = self.awaited.iter().map(|awaited| awaited.id).collect();
+        let missing = known::missing(&self.database, &ids).await?;
+        for _ in 0..self.awaited.len() {
+            let Some(awaited) = self.awaited.pop_front() else { break };
+            if !missing.contains(&awaited.id) {
+                settle(awaited.letter).await?;
+            } else if awaited.until <= Instant::now() {
+                take(&self.database, awaited.letter).await?;
+            } else {
+                self.awaited.push_back(awaited);
+            }
         }
         Ok(())
     }
 
     /// Leaves the bus: what is not settled comes again.
     async fn leave(&mut self) {
+        self.awaited.clear();
         if let Some(letters) = self.letters.take() {
             letters.close().await;
         }
@@ -52,12 +98,16 @@ impl DeadLetters {
     }
 }
 
-/// Parks one as dead, unless this service has taken charge of it meanwhile; then the broker may forget it.
+/// Parks one, unless this service has taken charge of it meanwhile; then the broker may forget it.
 async fn take(database: &Database, mut letter: Delivery) -> Result<(), TurnFailed> {
     let body = std::mem::take(&mut letter.body);
     let message = ReceivedMessage::new(&letter, body);
     let reason = letter.dead_letter_reason.clone().unwrap_or_default();
     park(database, &message, &Failure::GivenUpByBroker(reason)).await?;
+    settle(letter).await
+}
+
+async fn settle(letter: Delivery) -> Result<(), TurnFailed> {
     if letter.ack().await { Ok(()) } else { Err(closed()) }
 }
 
@@ -83,6 +133,7 @@ impl Worker for DeadLetters {
     }
 
     fn abandon(&mut self) {
+        self.awaited.clear();
         self.letters = None;
     }
 

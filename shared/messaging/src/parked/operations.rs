@@ -6,7 +6,7 @@
 
 use event::Envelope;
 use serde_json::json;
-use sqlx::{query, query_scalar, types::Text};
+use sqlx::{query, query_scalar};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -18,14 +18,14 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
+mod bulk;
 mod record;
 
 pub use super::state::State;
+use bulk::change;
+pub use bulk::{Bulk, Change};
 use record::shown;
 pub use record::{Attempt, Filter, Record, Summary};
-
-/// How many messages one transaction of a bulk action changes at most.
-const BULK: i64 = 500;
 
 /// Why an action was not done.
 #[derive(Debug, Error)]
@@ -84,31 +84,11 @@ impl ParkedOperations {
             let first = first_of(&mut tx, &before).await?;
             return Err(Refusal::Behind(first.unwrap_or(event_id)));
         }
-        make_due(&mut tx, &[event_id]).await?;
+        change(&mut tx, &[event_id], &Change::Retry).await?;
         let after = self.note(&mut tx, operator, "retry", None, &before).await?;
         tx.commit().await?;
         self.database.wake_ups.redriver.notify_one();
         Ok(after)
-    }
-
-    /// The same for all that `filter` selects and that no other message comes before; gives how many.
-    pub async fn retry_all(&self, filter: &Filter, operator: &Operator) -> Result<u64, sqlx::Error> {
-        let mut retried = 0;
-        let mut after = 0;
-        loop {
-            let mut tx = self.database.begin().await?;
-            let some = record::lock_retriable(tx.sql(), filter, after, BULK).await?;
-            let Some(last) = some.last() else { return Ok(retried) };
-            after = last.seq;
-            let ids: Vec<_> = some.iter().map(|summary| summary.event_id).collect();
-            make_due(&mut tx, &ids).await?;
-            for before in &some {
-                self.note(&mut tx, operator, "retry", None, before).await?;
-            }
-            tx.commit().await?;
-            retried += ids.len() as u64;
-            self.database.wake_ups.redriver.notify_one();
-        }
     }
 
     /// Puts a corrected event in the place of a message's body; it is tried again when it is retried. The id, the type and
@@ -135,19 +115,16 @@ impl ParkedOperations {
         Ok(after)
     }
 
+    /// Does `change` to all that `filter` selects, step by step.
+    pub fn bulk(&self, filter: Filter, change: Change, operator: &Operator) -> Bulk {
+        Bulk::new(self.database.clone(), filter, change, operator.clone())
+    }
+
     /// Gives a message up, for a reason; what waits behind it follows.
     pub async fn discard(&self, event_id: Uuid, reason: &str, operator: &Operator) -> Result<Summary, Refusal> {
         let mut tx = self.database.begin().await?;
         let before = self.lock(&mut tx, event_id).await?;
-        let now = jiff_sqlx::Timestamp::from(tx.now());
-        query!(
-            "UPDATE parked SET state = $2, resolved_at = $3, next_attempt_at = NULL WHERE event_id = $1",
-            event_id,
-            Text(State::Discarded) as _,
-            now as _,
-        )
-        .execute(tx.sql())
-        .await?;
+        change(&mut tx, &[event_id], &Change::Discard { reason: reason.to_owned() }).await?;
         let after = self.note(&mut tx, operator, "discard", Some(reason), &before).await?;
         tx.commit().await?;
         self.database.wake_ups.redriver.notify_one();
@@ -204,30 +181,12 @@ impl ParkedOperations {
     }
 }
 
-async fn make_due(tx: &mut UnitOfWork, event_ids: &[Uuid]) -> Result<(), sqlx::Error> {
-    let now = jiff_sqlx::Timestamp::from(tx.now());
-    query!(
-        "UPDATE parked SET state = $2, next_attempt_at = $3, tried_since = $3, tries = 0 WHERE event_id = ANY($1)",
-        event_ids,
-        Text(State::Waiting) as _,
-        now as _,
-    )
-    .execute(tx.sql())
-    .await?;
-    Ok(())
-}
-
-/// The first unresolved message of the same subject, if that is another one.
+/// The head of the same subject, if that is another one.
 async fn first_of(tx: &mut UnitOfWork, summary: &Summary) -> Result<Option<Uuid>, sqlx::Error> {
     if summary.state != State::Behind {
         return Ok(None);
     }
-    query_scalar!(
-        "SELECT event_id FROM parked WHERE subject = $1 AND seq < $2 AND state IN ('waiting', 'behind', 'dead')
-         ORDER BY seq LIMIT 1",
-        summary.subject,
-        summary.seq,
-    )
-    .fetch_optional(tx.sql())
-    .await
+    query_scalar!("SELECT event_id FROM parked WHERE subject = $1 AND state IN ('waiting', 'dead')", summary.subject,)
+        .fetch_optional(tx.sql())
+        .await
 }

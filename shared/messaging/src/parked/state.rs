@@ -57,32 +57,40 @@ mod tests {
     use sqlx::{migrate::Migrator, query_scalar};
 
     use super::*;
-    use crate::testing;
+    use crate::{database::Database, failure::WAITS_FOR_A_RELEASE, testing};
 
-    fn literals(expression: &str) -> Vec<State> {
-        expression.split('\'').skip(1).step_by(2).map(|text| text.parse().expect("a state")).collect()
+    fn texts(expression: &str) -> Vec<&str> {
+        expression.split('\'').skip(1).step_by(2).collect()
+    }
+
+    async fn predicate(database: &Database, index: &str) -> String {
+        query_scalar("SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = $1::regclass")
+            .bind(index)
+            .fetch_one(&database.pool)
+            .await
+            .expect("the index")
     }
 
     #[tokio::test]
     async fn the_table_and_its_indexes_know_the_same_states() {
         let database = testing::database("orders", &Migrator::with_migrations(Vec::new())).await;
-        let allowed: Vec<String> = query_scalar(
+        let allowed: String = query_scalar(
             "SELECT pg_get_constraintdef(oid) FROM pg_constraint
              WHERE conrelid = 'parked'::regclass AND conname = 'parked_state_check'",
         )
-        .fetch_all(&database.pool)
+        .fetch_one(&database.pool)
         .await
         .expect("the constraint");
-        assert_eq!(allowed.iter().map(|text| literals(text)).collect::<Vec<_>>(), [State::VARIANTS]);
+        assert_eq!(texts(&allowed), State::VARIANTS.iter().map(|state| state.as_str()).collect::<Vec<_>>());
 
-        let predicates: Vec<String> = query_scalar(
-            "SELECT pg_get_expr(indpred, indrelid) FROM pg_index
-             WHERE indexrelid IN ('parked_unresolved'::regclass, 'parked_by_state'::regclass)",
-        )
-        .fetch_all(&database.pool)
-        .await
-        .expect("the indexes");
-        let unresolved = State::UNRESOLVED.to_vec();
-        assert_eq!(predicates.iter().map(|text| literals(text)).collect::<Vec<_>>(), [unresolved.clone(), unresolved]);
+        let predicate = |name: &'static str| predicate(&database, name);
+        let unresolved = State::UNRESOLVED.map(State::as_str);
+        for index in ["parked_unresolved", "parked_by_state", "parked_unresolved_by_seq"] {
+            assert_eq!(texts(&predicate(index).await), unresolved, "{index}");
+        }
+        assert_eq!(texts(&predicate("parked_heads").await), [State::Waiting, State::Dead].map(State::as_str));
+        let mut release = vec![State::Waiting.as_str()];
+        release.extend(WAITS_FOR_A_RELEASE);
+        assert_eq!(texts(&predicate("parked_waits_for_a_release").await), release);
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     database::Database,
     failure::HandlerError,
     handler::{Handler, Handlers},
+    message::MAX_BATCH,
     parked::operations::ParkedOperations,
     router::RouterSettings,
     unit_of_work::UnitOfWork,
@@ -150,7 +151,7 @@ impl Stage {
 
     /// Tries what is due, until nothing is.
     pub async fn redrive(&mut self) {
-        while self.reader.redriver.redrive_one().await.expect(WORKS) {}
+        while self.reader.redriver.redrive(MAX_BATCH).await.expect(WORKS) > 0 {}
     }
 
     /// The reader's time goes on.

@@ -2,16 +2,18 @@
 
 use event::{Event, EventType};
 use futures_util::StreamExt;
+use jiff::SignedDuration;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{
-        BasicConsumeOptions, BasicPublishOptions, BasicRejectOptions, ExchangeDeleteOptions, QueueDeleteOptions,
+        BasicConsumeOptions, BasicPublishOptions, BasicRejectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+        QueueDeleteOptions,
     },
     types::FieldTable,
 };
 use messaging::{
     audit::Operator,
-    bus::{Bus, Topology, rabbitmq::RabbitMq},
+    bus::{Bus, CatchUpPolicy, Topology, rabbitmq::RabbitMq},
     database::Database,
     health::Health,
     parked::dead_letters::DeadLetters,
@@ -52,6 +54,21 @@ impl Queue {
         Self { broker, topology, exchange: E::TYPE, channel, _connection: connection }
     }
 
+    /// Publishes `body`, which the broker drops soon: it may be no older than a millisecond.
+    async fn expire(&self, body: &[u8]) {
+        let properties = BasicProperties::default().with_delivery_mode(2).with_expiration("1".into());
+        let options = BasicPublishOptions::default();
+        self.channel.basic_publish(self.exchange.into(), "".into(), options, body, properties).await.unwrap();
+    }
+
+    /// How many wait there.
+    async fn dead_letters(&self) -> u32 {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let dead = format!("{}.dead", self.topology.service);
+        let queue = self.channel.queue_declare(dead.as_str().into(), passive, FieldTable::default()).await.unwrap();
+        queue.message_count()
+    }
+
     /// Publishes each body, and has the broker give it up: it is refused instead of handled.
     async fn give_up(&self, bodies: Vec<Vec<u8>>) {
         let (queue, options) = (self.topology.service.into(), BasicConsumeOptions::default());
@@ -69,8 +86,12 @@ impl Queue {
 
     /// Drains the dead letters into `database` until `last` is parked: whatever came before it has had its turn.
     async fn drain(&self, database: &Database, last: Uuid) {
+        self.drain_with(testing::settling(), database, last).await;
+    }
+
+    async fn drain_with(&self, policy: CatchUpPolicy, database: &Database, last: Uuid) {
         let shutdown = CancellationToken::new();
-        let dead_letters = DeadLetters::new(database.clone(), self.broker.subscriber(&self.topology));
+        let dead_letters = DeadLetters::new(database.clone(), self.broker.subscriber(&self.topology), policy);
         let draining = tokio::spawn(worker::run(dead_letters, Health::default(), shutdown.clone()));
         let parked = || async { parked(database).await.iter().any(|(id, ..)| *id == last) };
         testing::eventually("the last dead letter is parked", parked).await;
@@ -143,5 +164,32 @@ async fn what_the_service_has_handled_meanwhile_is_not_parked_and_forgotten_by_t
     queue.drain(&database, later).await;
     assert!(!ids(parked(&database).await).contains(&handled));
     assert_eq!(stage.effects().await, ["completed"]);
+    queue.delete().await;
+}
+
+/// What the broker dropped for its age, or because the queue was full, is in a history: that brings it, and nobody is asked.
+#[tokio::test]
+async fn what_the_broker_dropped_unseen_is_brought_by_a_history_or_else_tried_from_here() {
+    let (mut stage, queue) = (Stage::new().await, Queue::new::<OrderCompleted>().await);
+    let database = stage.reader.database.clone();
+    let body = |id| envelope(id, &OrderCompleted { order_id: order(), completed_at: database.clock.now() });
+    let [brought, in_no_history, last] = [(); 3].map(|()| Uuid::now_v7());
+    for id in [brought, in_no_history] {
+        queue.expire(&body(id)).await;
+    }
+    testing::eventually("both have expired", || async { queue.dead_letters().await == 2 }).await;
+    queue.give_up(vec![body(last)]).await;
+    // A look from now, as it were: neither is known yet, and both are left to the broker.
+    queue.drain(&database, last).await;
+    let parked_ids = async || parked(&database).await.into_iter().map(|(id, ..)| id).collect::<Vec<_>>();
+    assert_eq!(parked_ids().await, [last]);
+
+    stage.intruder.publish("order_completed", brought, body(brought)).await;
+    let at_once = CatchUpPolicy { every: std::time::Duration::ZERO, ..testing::settling() };
+    queue.drain_with(at_once, &database, in_no_history).await;
+    assert_eq!(parked_ids().await, [last, in_no_history]);
+    stage.advance(SignedDuration::from_secs(1));
+    stage.redrive().await;
+    assert_eq!(stage.effects().await, ["completed", "completed"], "without an operator");
     queue.delete().await;
 }

@@ -1,15 +1,22 @@
 //! Nothing vanishes, and order holds across retries.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use jiff::SignedDuration;
 use messaging::{
+    audit::Operator,
     bus::memory::MemoryBus,
     handler::Handlers,
+    message::MAX_BATCH,
+    middleware::Limits,
+    parked::{
+        operations::{Change, Filter, State},
+        redrive::Redriver,
+    },
     testing::{
         self, TestService,
         orders::{ORDERS, OrderCompleted, order, placed},
-        stage::{Stage, WriteDown, database, effects, envelope, publish, start_reader},
+        stage::{Stage, WriteDown, database, effects, envelope, publish, reader_handlers, start_reader},
     },
 };
 use uuid::Uuid;
@@ -33,9 +40,9 @@ async fn a_subject_s_later_messages_wait_behind_one_that_waits() {
     assert_eq!(states(&stage.parked().await), ["waiting", "behind", "behind"]);
 
     stage.handler.fix();
-    assert!(!stage.reader.redriver.redrive_one().await.unwrap(), "nothing is due yet");
+    assert_eq!(stage.reader.redriver.redrive(1).await.unwrap(), 0, "nothing is due yet");
     stage.reader.database.clock.advance(SignedDuration::from_secs(1));
-    while stage.reader.redriver.redrive_one().await.unwrap() {}
+    stage.redrive().await;
     assert_eq!(stage.effects().await, ["Bob", "transient", "second", "completed"]);
     assert_eq!(states(&stage.parked().await), ["done", "done", "done"]);
     let open: i64 = sqlx::query_scalar("SELECT count(*) FROM inbox WHERE done_at IS NULL")
@@ -53,7 +60,7 @@ async fn a_redrive_is_tried_later_and_later_and_dead_after_a_day() {
     let mut attempts = 0;
     for _ in 0..24 {
         stage.reader.database.clock.advance(SignedDuration::from_mins(75));
-        attempts += usize::from(stage.reader.redriver.redrive_one().await.unwrap());
+        attempts += stage.reader.redriver.redrive(1).await.unwrap();
     }
     assert_eq!(stage.parked().await, [("dead".to_owned(), "handler_transient".to_owned())]);
     assert_eq!(attempts, 20, "75 minutes each, dead at the first failure after 24 hours");
@@ -70,7 +77,7 @@ async fn a_dead_message_blocks_its_subject_and_nobody_else() {
     stage.create(order(), "Bob").await;
     stage.settle().await;
     stage.reader.database.clock.advance(SignedDuration::from_hours(48));
-    assert!(!stage.reader.redriver.redrive_one().await.unwrap());
+    assert_eq!(stage.reader.redriver.redrive(1).await.unwrap(), 0);
     assert_eq!(stage.effects().await, ["Bob"]);
     assert_eq!(states(&stage.parked().await), ["dead", "behind"]);
 }
@@ -119,7 +126,7 @@ async fn a_message_that_kills_the_process_again_and_again_is_dead_at_the_third_b
         owner
     });
     let mut settings = testing::settings();
-    settings.limits.base = std::time::Duration::from_secs(30);
+    settings.limits.base = Duration::from_secs(30);
     let mut deaths = 0;
     let last = loop {
         let actor = start_reader(&reader, &bus, &handler, settings).await;
@@ -139,4 +146,47 @@ async fn a_message_that_kills_the_process_again_and_again_is_dead_at_the_third_b
     assert_eq!(parked, [("dead".to_owned(), "kills_the_process".to_owned())]);
     last.stop().await;
     settled.await.unwrap().stop().await;
+}
+
+/// As above, when an operator has it tried again: an attempt that began and did not end is a death, its neighbour's is none.
+#[tokio::test]
+async fn a_parked_message_that_kills_the_process_again_and_again_is_dead() {
+    let mut stage = Stage::new().await;
+    let (killer, neighbour) = (order(), order());
+    for order in [killer, neighbour] {
+        stage.create(order, "permanent").await;
+        stage.settle().await;
+    }
+    stage.create(killer, "slow").await;
+    stage.create(neighbour, "Ada").await;
+    stage.settle().await;
+    let operations = stage.parked_operations();
+    let heads = Filter { state: Some(State::Dead), ..Filter::default() };
+    let change = Change::Discard { reason: "sent by a test".into() };
+    assert!(operations.bulk(heads, change, &Operator("ada".into())).step().await.unwrap());
+
+    let mut deaths = 0;
+    loop {
+        stage.advance(SignedDuration::from_hours(1));
+        let limits = Limits { base: Duration::from_secs(30), ..Limits::default() };
+        let handlers = reader_handlers(&stage.handler);
+        let mut redriver =
+            Redriver::new(stage.reader.database.clone(), handlers, &limits, Duration::from_hours(24 * 7));
+        let (begun, handler) = (stage.handler.slow.load(Ordering::SeqCst), stage.handler.clone());
+        let dies = async {
+            while handler.slow.load(Ordering::SeqCst) == begun {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = dies => deaths += 1,
+            () = async { while redriver.redrive(MAX_BATCH).await.unwrap() > 0 {} } => break,
+        }
+        assert!(deaths < 10, "nobody finds out");
+    }
+    assert_eq!(stage.effects().await, ["Ada"]);
+    // Once among others, which may have been it, and twice alone.
+    assert_eq!(deaths, 3);
+    let parked = stage.parked().await;
+    assert_eq!(parked[2], ("dead".to_owned(), "kills_the_process".to_owned()), "{parked:?}");
 }

@@ -15,7 +15,8 @@ use crate::inbox_status;
 #[openapi(
     info(title = "administration", description = "Parked messages, replays, republishing; what the service has on the bus. Not for the public."),
     paths(
-        parked::list, parked::show, parked::retry, parked::retry_all, parked::edit, parked::discard, replay::replay,
+        parked::list, parked::show, parked::retry, parked::retry_all, parked::discard_all, parked::edit, parked::discard,
+        replay::replay,
         outbox::republish, inbox_status::inbox_status, topology::show
     ),
     modifiers(&Token)

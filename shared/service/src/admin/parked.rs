@@ -1,5 +1,6 @@
 //! `/admin/parked`: parked messages.
 
+use anyhow::{anyhow, ensure};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -8,15 +9,24 @@ use axum::{
         rejection::{BytesRejection, JsonRejection, QueryRejection},
     },
     http::StatusCode,
+    response::Response,
     routing::{get, post, put},
 };
-use messaging::parked::operations::{Filter, ParkedOperations, Record, Refusal, State as Parked, Summary};
+use messaging::{
+    audit::Operator,
+    parked::operations::{Bulk, Change, Filter, ParkedOperations, Record, Refusal, State as Parked, Summary},
+    worker::TurnFailed,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::request::{Admin, OperatorHeader, counted, message_id, readable};
+use super::{
+    progress::{self, Teller},
+    request::{Admin, OperatorHeader, message_id, readable},
+};
 use crate::problem::Problem;
 
 /// How many messages a page has, unless more or fewer are asked for.
@@ -24,14 +34,19 @@ const PAGE: u16 = 50;
 const MAX_PAGE: u16 = 500;
 
 pub fn routes(admin: &Admin) -> Router {
+    let parked = ParkedOperations::new(admin.database.clone(), admin.handlers.clone());
+    let all = Router::new()
+        .route("/parked/retry", post(retry_all))
+        .route("/parked/discard", post(discard_all))
+        .with_state(Desk { parked: parked.clone(), shutdown: admin.shutdown.clone() });
     Router::new()
         .route("/parked", get(list))
-        .route("/parked/retry", post(retry_all))
         .route("/parked/{event_id}", get(show))
         .route("/parked/{event_id}/retry", post(retry))
         .route("/parked/{event_id}/event", put(edit))
         .route("/parked/{event_id}/discard", post(discard))
-        .with_state(ParkedOperations::new(admin.database.clone(), admin.handlers.clone()))
+        .with_state(parked)
+        .merge(all)
 }
 
 /// Which page of which messages.
@@ -78,6 +93,53 @@ pub struct Page {
 pub struct Discard {
     /// 1 to 500 characters; kept in the audit trail.
     reason: String,
+}
+
+impl Discard {
+    fn reason(&self) -> Result<String, Problem> {
+        let reason = self.reason.trim();
+        if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "say why the message is given up");
+            return Err(problem.with_field("reason", "is 1 to 500 characters"));
+        }
+        Ok(reason.to_owned())
+    }
+}
+
+/// What the same is done to many messages with.
+#[derive(Clone)]
+pub(super) struct Desk {
+    parked: ParkedOperations,
+    shutdown: CancellationToken,
+}
+
+impl Desk {
+    /// Does the first step before it answers: who is refused gets a status, not a line.
+    async fn run(self, selection: Selection, change: Change, operator: &Operator) -> Result<Response, Problem> {
+        let Selection { state, event_type, subject } = selection;
+        let filter = storable(Filter { state, event_type, subject })?;
+        let mut bulk = self.parked.bulk(filter, change, operator);
+        let more = bulk.step().await?;
+        Ok(progress::answer(|teller| go_on(bulk, more, self.shutdown, teller)))
+    }
+}
+
+async fn go_on(
+    mut bulk: Bulk,
+    mut more: bool,
+    shutdown: CancellationToken,
+    mut teller: Teller,
+) -> anyhow::Result<Value> {
+    while more {
+        ensure!(!shutdown.is_cancelled(), "the service stops: ask again for the rest");
+        ensure!(teller.tell(changed(&bulk)).await, "nobody listens any more");
+        more = bulk.step().await.map_err(|error| anyhow!(TurnFailed::from(error)))?;
+    }
+    Ok(changed(&bulk))
+}
+
+fn changed(bulk: &Bulk) -> Value {
+    json!({ bulk.done_is(): bulk.changed })
 }
 
 /// A filter that the database can be asked with: it knows no NUL in a text.
@@ -143,19 +205,38 @@ pub(super) async fn retry(
 }
 
 /// Try all that the filters select again now. Those that wait behind another follow by themselves.
+///
+/// Answers one JSON object a line (`application/x-ndjson`): the progress, at last with `"done": true`, or with `error`.
+/// It ends when the caller hangs up.
 #[utoipa::path(
     post, path = "/admin/parked/retry", params(Selection), security(("token" = [])),
-    responses((status = 202, description = "`{\"retried\": 3}`"), (status = 400, body = Problem))
+    responses((status = 200, description = "`{\"retried\": 3, \"done\": true}`", content_type = "application/x-ndjson"),
+              (status = 400, body = Problem))
 )]
 pub(super) async fn retry_all(
-    State(parked): State<ParkedOperations>,
+    State(bulk): State<Desk>,
     OperatorHeader(operator): OperatorHeader,
     query: Result<Query<Selection>, QueryRejection>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Query(Selection { state, event_type, subject }) = query?;
-    let filter = storable(Filter { state, event_type, subject })?;
-    let retried = parked.retry_all(&filter, &operator).await?;
-    Ok((StatusCode::ACCEPTED, counted("retried", retried)))
+) -> Result<Response, Problem> {
+    bulk.run(query?.0, Change::Retry, &operator).await
+}
+
+/// Give up all that the filters select, for one reason. What arrives meanwhile, and what is being tried just now, is left.
+///
+/// Answers as the retry of all does.
+#[utoipa::path(
+    post, path = "/admin/parked/discard", params(Selection), request_body = Discard, security(("token" = [])),
+    responses((status = 200, description = "`{\"discarded\": 3, \"done\": true}`", content_type = "application/x-ndjson"),
+              (status = 400, body = Problem), (status = 422, body = Problem))
+)]
+pub(super) async fn discard_all(
+    State(bulk): State<Desk>,
+    OperatorHeader(operator): OperatorHeader,
+    query: Result<Query<Selection>, QueryRejection>,
+    body: Result<Json<Discard>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let reason = readable(body)?.reason()?;
+    bulk.run(query?.0, Change::Discard { reason }, &operator).await
 }
 
 /// Put a corrected event in the place of this one: the same id, type and subject. The original is kept. Retry it then.
@@ -192,11 +273,6 @@ pub(super) async fn discard(
     body: Result<Json<Discard>, JsonRejection>,
 ) -> Result<Json<Summary>, Problem> {
     let id = message_id(id)?;
-    let Discard { reason } = readable(body)?;
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
-        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "say why the message is given up");
-        return Err(problem.with_field("reason", "is 1 to 500 characters"));
-    }
-    Ok(Json(parked.discard(id, reason, &operator).await?))
+    let reason = readable(body)?.reason()?;
+    Ok(Json(parked.discard(id, &reason, &operator).await?))
 }

@@ -1,32 +1,28 @@
 //! `/admin/replay`: reads a history again; the answer grows with the progress.
 
-use std::{convert::Infallible, time::Duration};
-
 use axum::{
     Json, Router,
-    body::Body,
     extract::{State, rejection::JsonRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
     routing::post,
 };
 use event::EventType;
-use futures_util::stream;
 use jiff::Timestamp;
 use messaging::{
-    history::replay::{Plan, Progress, Replay, ReplayError},
+    history::replay::{Plan, Replay, ReplayError},
     router::Dispatcher,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use super::request::{Admin, OperatorHeader, readable};
+use super::{
+    progress::{self, Teller},
+    request::{Admin, OperatorHeader, readable},
+};
 use crate::problem::{FieldProblem, Problem};
-
-/// How often the progress is told at most.
-const TELL: Duration = Duration::from_millis(200);
 
 pub fn routes(admin: &Admin) -> Router {
     Router::new().route("/replay", post(replay)).with_state(admin.clone())
@@ -110,52 +106,20 @@ pub(super) async fn replay(
     let dispatcher = Dispatcher::new(admin.database.clone(), admin.handlers.clone(), &admin.settings);
     let reacts_to = admin.topology.reacts_to.clone();
     let replay = Replay::begin(admin.database, reacts_to, subscriber, dispatcher, plan, &operator).await?;
-    let (tell, told) = mpsc::channel(1);
-    tokio::spawn(async move {
-        if let Err(error) = run(replay, &admin.shutdown, &tell).await {
-            let _ = tell.send(line(&json!({ "error": error.to_string() }))).await;
-        }
-    });
-    let lines = stream::unfold(told, |mut told| async { Some((Ok::<_, Infallible>(told.recv().await?), told)) });
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+    Ok(progress::answer(|teller| run(replay, admin.shutdown, teller)))
 }
 
-async fn run(
-    mut replay: Replay,
-    shutdown: &tokio_util::sync::CancellationToken,
-    tell: &mpsc::Sender<String>,
-) -> Result<(), ReplayError> {
-    let mut next = Instant::now();
+async fn run(mut replay: Replay, shutdown: CancellationToken, mut teller: Teller) -> Result<Value, ReplayError> {
     let result = loop {
-        if Instant::now() >= next {
-            // Nobody listens any more: that is how it is interrupted.
-            if tell.send(line(&describe(&replay.progress(), false))).await.is_err() {
-                break Err(ReplayError::Interrupted);
-            }
-            next = Instant::now() + TELL;
-        }
-        if shutdown.is_cancelled() {
+        if shutdown.is_cancelled() || !teller.tell(json!(replay.progress())).await {
             break Err(ReplayError::Interrupted);
         }
-        match replay.step(shutdown).await {
+        match replay.step(&shutdown).await {
             Ok(true) => {}
-            Ok(false) => break Ok(()),
+            Ok(false) => break Ok(json!(replay.progress())),
             Err(error) => break Err(error),
         }
     };
-    let progress = replay.progress();
     replay.end().await?;
-    result?;
-    let _ = tell.send(line(&describe(&progress, true))).await;
-    Ok(())
-}
-
-fn describe(progress: &Progress, done: bool) -> Value {
-    let mut value = json!(progress);
-    value["done"] = done.into();
-    value
-}
-
-fn line(value: &Value) -> String {
-    format!("{value}\n")
+    result
 }

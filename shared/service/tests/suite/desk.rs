@@ -131,6 +131,12 @@ impl Answer {
         items.iter().map(|item| item["event_id"].as_str().unwrap().parse().unwrap()).collect()
     }
 
+    /// The last line of an answer that grows.
+    pub fn last_line(&self) -> Value {
+        let lines = self.body.as_str().map(|text| text.lines().last().unwrap());
+        lines.map_or_else(|| self.body.clone(), |line| serde_json::from_str(line).unwrap())
+    }
+
     /// The fields that a problem names.
     pub fn fields(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();

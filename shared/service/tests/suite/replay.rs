@@ -8,6 +8,7 @@ use messaging::{
     database::Database,
     handler::Handlers,
     history::replay::{Plan, Progress, ReplayError},
+    message::MAX_BATCH,
     middleware::Limits,
     parked::redrive::Redriver,
     testing::{
@@ -230,7 +231,7 @@ async fn what_a_replay_can_not_handle_is_parked_and_stays_as_muted_as_the_replay
         archive.handler.fix();
         desk.post("/admin/parked/retry", &json!(null)).await;
         let mut redriver = archive.redriver();
-        while redriver.redrive_one().await.unwrap() {}
+        while redriver.redrive(MAX_BATCH).await.unwrap() > 0 {}
         assert_eq!(effects(&archive.reader).await, ["Ada", "transient", "permanent"]);
         assert_eq!(archive.count("outbox").await, if mute { 0 } else { 3 }, "follow-ups if mute is {mute}");
     }

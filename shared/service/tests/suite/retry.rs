@@ -102,21 +102,21 @@ async fn all_that_the_filters_select_are_retried_at_once() {
     stage.settle().await;
     stage.handler.fix();
 
-    let none = json!({ "retried": 0 });
+    let none = json!({ "retried": 0, "done": true });
     for query in ["event_type=order_completed", "state=behind", "state=dead&event_type=order_completed"] {
         let answer = desk.post(&format!("/admin/parked/retry?{query}"), &json!(null)).await;
-        assert_eq!((answer.status, &answer.body), (StatusCode::ACCEPTED, &none), "{query}");
+        assert_eq!((answer.status, &answer.body), (StatusCode::OK, &none), "{query}");
     }
     stage.redrive().await;
     assert!(stage.effects().await.is_empty());
 
     let answer = desk.post(&format!("/admin/parked/retry?subject={ada}"), &json!(null)).await;
-    assert_eq!(answer.body, json!({ "retried": 1 }));
+    assert_eq!(answer.last_line(), json!({ "retried": 1, "done": true }));
     stage.redrive().await;
     assert_eq!(stage.effects().await, ["permanent", "second"]);
 
     let answer = desk.post("/admin/parked/retry", &json!(null)).await;
-    assert_eq!(answer.body, json!({ "retried": 2 }), "the dead one and the waiting one");
+    assert_eq!(answer.last_line(), json!({ "retried": 2, "done": true }), "the dead one and the waiting one");
     stage.redrive().await;
     assert_eq!(stage.effects().await, ["permanent", "second", "permanent", "transient"]);
     let answer = desk.post("/admin/parked/retry", &json!(null)).await;
@@ -136,11 +136,44 @@ async fn a_bulk_retry_takes_more_than_one_transaction_holds() {
     .await
     .unwrap();
     let answer = Desk::of_reader(&stage).post("/admin/parked/retry?state=dead", &json!(null)).await;
-    assert_eq!(answer.body, json!({ "retried": 1001 }));
+    assert_eq!(answer.last_line(), json!({ "retried": 1001, "done": true }));
     assert!(stage.parked().await.iter().all(|(state, _)| state == "waiting"));
     let noted: i64 = sqlx::query_scalar("SELECT count(DISTINCT event_id) FROM audit WHERE action = 'retry'")
         .fetch_one(&stage.reader.database.pool)
         .await
         .unwrap();
     assert_eq!(noted, 1001);
+}
+
+#[tokio::test]
+async fn all_that_the_filters_select_are_discarded() {
+    let mut stage = Stage::new().await;
+    let (ada, desk) = (order(), Desk::of_reader(&stage));
+    stage.create(ada, "permanent").await;
+    stage.settle().await;
+    for _ in 0..2 {
+        stage.create(ada, "behind").await;
+    }
+    stage.create(order(), "transient").await;
+    stage.settle().await;
+    stage.handler.fix();
+    let discard = async |query: &str, reason: &str| {
+        desk.post(&format!("/admin/parked/discard?{query}"), &json!({ "reason": reason })).await
+    };
+    assert!(discard("", " ").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY), "without a reason");
+
+    let answer = discard(&format!("subject={ada}"), "not needed").await;
+    assert_eq!(answer.last_line(), json!({ "discarded": 3, "done": true }));
+    stage.redrive().await;
+    assert!(stage.effects().await.is_empty());
+    let states: Vec<(String, i64)> = sqlx::query_as("SELECT state, count(*) FROM parked GROUP BY state ORDER BY state")
+        .fetch_all(&stage.reader.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(states, [("discarded".to_owned(), 3), ("waiting".to_owned(), 1)]);
+    let reasons: Vec<String> = sqlx::query_scalar("SELECT DISTINCT reason FROM audit WHERE action = 'discard'")
+        .fetch_all(&stage.reader.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(reasons, ["not needed"]);
 }

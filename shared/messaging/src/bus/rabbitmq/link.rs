@@ -1,6 +1,6 @@
 //! A connection that is made when it is needed, and again when it is gone.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,11 +19,13 @@ pub(super) struct Link {
     connection: Option<Connection>,
     /// How many there have been.
     made: u64,
+    /// What was said of what is there; not again with each connection.
+    said: HashSet<String>,
 }
 
 impl Link {
     pub fn new(url: SecretString, name: String) -> Self {
-        Self { url, name, connection: None, made: 0 }
+        Self { url, name, connection: None, made: 0, said: HashSet::new() }
     }
 
     /// Another connection to the same broker.
@@ -57,6 +59,11 @@ impl Link {
     /// How often a connection was made again.
     pub fn reconnects(&self) -> u64 {
         self.made.saturating_sub(1)
+    }
+
+    /// Whether something is said of `name` for the first time.
+    pub fn is_news(&mut self, name: &str) -> bool {
+        self.said.insert(name.to_owned())
     }
 
     pub fn is_blocked(&self) -> bool {

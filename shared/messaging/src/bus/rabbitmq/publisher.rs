@@ -6,18 +6,16 @@ use event::CONTENT_TYPE;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use lapin::{
     BasicProperties, Channel, Confirmation, ExchangeKind, PublisherConfirm,
-    options::{
-        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-    },
+    options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions},
     types::{AMQPValue, FieldTable, LongString, ShortString},
 };
 use tokio::time::Instant;
-use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    amqp::{history_of, is_another_kind, short, table, text},
+    amqp::{history_of, short},
     link::{Link, within},
+    queues::declare_history,
 };
 use crate::bus::{BusError, Message, Publisher, Topology};
 
@@ -25,8 +23,6 @@ use crate::bus::{BusError, Message, Publisher, Topology};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// AMQP's number for "survives a restart of the broker".
 const PERSISTENT: u8 = 2;
-/// Streams drop whole segments only, so those are small.
-const HISTORY_SEGMENT_BYTES: i64 = 4_000_000;
 
 /// The sending half of a service.
 pub(super) struct RabbitPublisher {
@@ -53,38 +49,12 @@ impl RabbitPublisher {
         }
         // Whoever publishes nothing has no history.
         if !self.topology.publishes.is_empty() {
-            self.declare_history().await?;
+            declare_history(&mut self.link, self.topology.service, self.history_days).await?;
         }
         let channel = self.link.channel().await?;
         within(declare(&channel, &self.topology)).await?;
         self.channel = Some(channel);
         Ok(())
-    }
-
-    /// On a channel that may be thrown away: the broker closes it over a history that was made to be kept for another
-    /// time. Only the broker's administrator can change that, by a policy; such a history is as good as another.
-    async fn declare_history(&mut self) -> Result<(), BusError> {
-        let channel = self.link.channel().await?;
-        let history = short(&history_of(self.topology.service))?;
-        let arguments = table([
-            ("x-queue-type", text("stream")),
-            ("x-max-age", text(&format!("{}D", self.history_days))),
-            ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(HISTORY_SEGMENT_BYTES)),
-        ]);
-        within(async {
-            match channel.queue_declare(history.clone(), QueueDeclareOptions::durable(), arguments).await {
-                Ok(_) => Ok(channel.close(200, "bye".into()).await?),
-                Err(error) if is_another_kind(&error) => {
-                    warn!(
-                        history = history.as_str(),
-                        "was made with another retention, and keeps it: HISTORY_DAYS changes new ones only"
-                    );
-                    Ok(())
-                }
-                Err(error) => Err(error.into()),
-            }
-        })
-        .await
     }
 
     async fn publish_batch(&mut self, batch: Vec<Message>) -> Result<HashSet<Uuid>, BusError> {

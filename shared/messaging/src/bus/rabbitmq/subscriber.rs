@@ -5,26 +5,21 @@ use std::time::Duration;
 use event::EventType;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use lapin::{
-    Channel, Consumer, ExchangeKind,
-    options::{
-        BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
-        QueueDeclareOptions,
-    },
+    Channel, Consumer,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
 
 use super::{
     amqp::{dead_letters_of, history_of, is_not_found, short, table, text},
     link::{Link, within},
+    queues::{declare_dead_letters, declare_queue},
 };
 use crate::bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, Topology};
 
 /// How many messages a consumer holds. One number for all replicas and modes: a smaller one after a crash would reorder
 /// what is returned.
 const PREFETCH: u16 = 256;
-/// After so many returns the broker gives a message up. Crashes and restarts count for every message that was unsettled,
-/// so a small limit would kill innocents; without one, 4.x sends returned messages to the tail.
-const DELIVERY_LIMIT: i32 = 1000;
 /// How often somebody who waits for a delivery looks whether the channel is still there.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -55,8 +50,8 @@ impl RabbitSubscriber {
 
     /// Each binding on a channel that may be thrown away: an exchange that is not there closes it.
     async fn declare_and_bind(&mut self) -> Result<Vec<EventType>, BusError> {
+        declare_queue(&mut self.link, self.topology.service).await?;
         let mut channel = self.link.channel().await?;
-        within(declare_queue(&channel, self.topology.service)).await?;
         let mut missing = Vec::new();
         for event in self.topology.reacts_to.clone() {
             if !channel.status().connected() {
@@ -79,8 +74,8 @@ impl RabbitSubscriber {
 
     /// Declared here as well: whoever drains it may be there before the router.
     async fn drain(&mut self) -> Result<Option<Box<dyn Deliveries>>, BusError> {
+        declare_dead_letters(&mut self.link, self.topology.service).await?;
         let channel = self.link.channel().await?;
-        within(declare_dead_letters(&channel, self.topology.service)).await?;
         let queue = dead_letters_of(self.topology.service);
         let consumer = within(consume(&channel, &queue, FieldTable::default())).await?;
         Ok(Some(Box::new(Consuming { channel, consumer, connection: None, dead_letters: true })))
@@ -94,7 +89,15 @@ impl RabbitSubscriber {
         // On a connection of its own: a hard error of a stream reader closes the whole connection.
         let mut link = self.link.another(format!("{} reads {history}", self.topology.service));
         let channel = link.channel().await?;
-        let consumer = within(consume(&channel, &history, table([("x-stream-offset", stream_offset(from))]))).await?;
+        let consuming = within(consume(&channel, &history, table([("x-stream-offset", stream_offset(from))]))).await;
+        // Of all that can be consumed, only a stream knows that argument.
+        let consumer = consuming.map_err(|error| match error {
+            BusError::Refused(reason) if reason.contains("x-stream-offset") => BusError::Refused(format!(
+                "{history} is no stream: stop {owner}, delete it, start {owner} again and `fleet republish` from the day it \
+                 was made"
+            )),
+            error => error,
+        })?;
         Ok(Some(Box::new(Consuming { channel, consumer, connection: Some(link), dead_letters: false })))
     }
 }
@@ -106,31 +109,6 @@ fn stream_offset(from: HistoryFrom) -> AMQPValue {
         HistoryFrom::Time(time) => AMQPValue::Timestamp(u64::try_from(time.as_second()).unwrap_or(0)),
         HistoryFrom::Last => text("last"),
     }
-}
-
-/// Where the broker puts what it gives up on: an exchange with a name, because dead-lettering through the default one
-/// would need the right to write to any queue.
-async fn declare_dead_letters(channel: &Channel, service: &str) -> Result<(), BusError> {
-    let dead = short(&dead_letters_of(service))?;
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare(dead.clone(), ExchangeKind::Fanout, durable, FieldTable::default()).await?;
-    let arguments = table([("x-queue-type", text("quorum"))]);
-    channel.queue_declare(dead.clone(), QueueDeclareOptions::durable(), arguments).await?;
-    let (key, options) = (ShortString::default(), QueueBindOptions::default());
-    channel.queue_bind(dead.clone(), dead, key, options, FieldTable::default()).await?;
-    Ok(())
-}
-
-async fn declare_queue(channel: &Channel, service: &str) -> Result<(), BusError> {
-    declare_dead_letters(channel, service).await?;
-    let arguments = table([
-        ("x-queue-type", text("quorum")),
-        ("x-single-active-consumer", AMQPValue::Boolean(true)),
-        ("x-delivery-limit", AMQPValue::LongInt(DELIVERY_LIMIT)),
-        ("x-dead-letter-exchange", text(&dead_letters_of(service))),
-    ]);
-    channel.queue_declare(short(service)?, QueueDeclareOptions::durable(), arguments).await?;
-    Ok(())
 }
 
 /// `false` if the exchange does not exist.

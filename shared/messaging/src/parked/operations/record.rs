@@ -175,22 +175,39 @@ pub async fn list(
     }
 }
 
-/// Messages that nobody comes before, in their order, from after the position `after` on; locked. Not those that are being
-/// tried at this moment: they have what a retry would give them.
-pub async fn lock_retriable(
+/// Heads, in their order, from after the position `after` on; locked. Not those that are being tried at this moment: they
+/// have what a retry would give them.
+pub async fn lock_heads(
     sql: &mut PgConnection,
     filter: &Filter,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Summary>, sqlx::Error> {
-    let retriable = page!(
+    let heads = page!(
         "state IN ('waiting', 'dead') AND ",
         "seq > $4 ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED",
         filter,
         after,
         limit
     );
-    retriable.fetch_all(sql).await
+    heads.fetch_all(sql).await
+}
+
+/// What is unresolved, newest first, from before the position `before` on; locked. Not what is being tried at this moment.
+pub async fn lock_unresolved(
+    sql: &mut PgConnection,
+    filter: &Filter,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Summary>, sqlx::Error> {
+    let unresolved = page!(
+        "state IN ('waiting', 'behind', 'dead') AND ",
+        "seq < $4 ORDER BY seq DESC LIMIT $5 FOR UPDATE SKIP LOCKED",
+        filter,
+        before,
+        limit
+    );
+    unresolved.fetch_all(sql).await
 }
 
 pub async fn lock(sql: &mut PgConnection, event_id: Uuid) -> Result<Option<Summary>, sqlx::Error> {

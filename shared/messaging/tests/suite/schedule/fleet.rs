@@ -143,9 +143,9 @@ async fn relay(database: Database, broker: Broker) -> anyhow::Result<Infallible>
 /// [`Redriver::run`] without its rests.
 async fn redrive(database: Database, mut redriver: Redriver) -> anyhow::Result<Infallible> {
     loop {
-        let tried = redriver.redrive_one().await?;
+        let tried = redriver.redrive(2).await?;
         rolled_back(&database).await;
-        if !tried {
+        if tried == 0 {
             hit(Failpoint::Idle).await;
         }
     }
