@@ -14,6 +14,7 @@ mod compare;
 mod declared;
 mod found;
 mod look;
+mod policies;
 mod writers;
 
 use declared::Declared;

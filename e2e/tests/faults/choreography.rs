@@ -114,6 +114,13 @@ async fn exchanges_queues_and_bindings_that_differ_are_named() -> anyhow::Result
     scene.admin.unbind("customer.history", "customer_created").await?;
     scene.until_named(&["missing binding of queue customer.history to exchange customer_created: "]).await?;
     scene.bind("customer.history", "customer_created").await?;
+    scene.until_as_declared().await?;
+
+    let policy = json!({ "pattern": "^loyalty$", "definition": { "max-length": 1_000_000 }, "apply-to": "queues" });
+    let path = ["policies", &scene.fleet.name, "everything"];
+    scene.administer(reqwest::Method::PUT, &path, policy).await?;
+    scene.until_named(&["policy everything sets max-length of queue loyalty to 1000000: "]).await?;
+    scene.administer(reqwest::Method::DELETE, &path, json!({})).await?;
     scene.until_as_declared().await
 }
 

@@ -43,7 +43,7 @@ async fn every_query_of_every_alert_rule_has_data() -> anyhow::Result<()> {
 
 /// A rule without its limit: there is nothing over it most of the time.
 fn compared(rule: &str) -> Option<String> {
-    let (query, limit) = [" > ", " == "].iter().find_map(|comparison| rule.rsplit_once(comparison))?;
+    let (query, limit) = [" > ", " < ", " == "].iter().find_map(|comparison| rule.rsplit_once(comparison))?;
     limit.parse::<f64>().is_ok().then(|| query.to_owned())
 }
 

@@ -6,6 +6,7 @@ use event::EventType;
 use super::{
     declared::{Declared, Queue},
     found::{self, Binding, Consumer, Exchange, Found, Registered},
+    policies::policies,
     writers::second_writers,
 };
 
@@ -16,7 +17,7 @@ const DECLARATION: &str = "shared/src/choreography.rs";
 
 /// Every difference; what follows from another one is not repeated.
 pub fn differences(declared: &Declared, found: &Found) -> Vec<String> {
-    let comparisons = [exchanges, queues, bindings, consumers, second_writers];
+    let comparisons = [exchanges, queues, policies, bindings, consumers, second_writers];
     let of_broker = comparisons.into_iter().flat_map(|compare| compare(declared, found));
     of_broker.chain(found.services.iter().flat_map(service)).collect()
 }
@@ -53,7 +54,7 @@ fn queues(declared: &Declared, found: &Found) -> Vec<String> {
     missing.chain(found.queues.iter().filter_map(|queue| strange_queue(declared, found, queue))).collect()
 }
 
-fn strange_queue(declared: &Declared, found: &Found, found::Queue { name, kind }: &found::Queue) -> Option<String> {
+fn strange_queue(declared: &Declared, found: &Found, found::Queue { name, kind, .. }: &found::Queue) -> Option<String> {
     let Some(queue) = declared.queues.get(name) else {
         let bound = found.bindings.iter().filter(|binding| binding.is_of(name));
         let bound: Vec<_> = bound.map(|binding| binding.source.as_str()).collect();

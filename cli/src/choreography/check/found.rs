@@ -1,6 +1,7 @@
 //! What a live broker has, and what live services say.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Clone, Debug, Default)]
 pub struct Found {
@@ -22,11 +23,27 @@ pub struct Exchange {
     pub durable: bool,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Queue {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: String,
+    /// Users' and operators' policies that apply to it.
+    #[serde(default)]
+    pub policy: Option<String>,
+    #[serde(default)]
+    pub operator_policy: Option<String>,
+    /// What both set together; an object, or an empty list.
+    #[serde(default)]
+    pub effective_policy_definition: Value,
+}
+
+impl Queue {
+    /// The names of its policies.
+    pub fn policies(&self) -> String {
+        let names: Vec<_> = [&self.policy, &self.operator_policy].into_iter().flatten().map(String::as_str).collect();
+        names.join(" and ")
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

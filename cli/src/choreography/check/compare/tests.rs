@@ -14,7 +14,11 @@ fn found() -> Found {
     let exchange = |name: &String| Exchange { name: name.clone(), kind: "fanout".into(), durable: true };
     let brokers_own =
         ["", "amq.direct"].map(|name| Exchange { name: name.into(), kind: "direct".into(), durable: true });
-    let queue = |(name, queue): (&String, &Queue)| found::Queue { name: name.clone(), kind: queue.kind.into() };
+    let queue = |(name, queue): (&String, &Queue)| found::Queue {
+        name: name.clone(),
+        kind: queue.kind.into(),
+        ..found::Queue::default()
+    };
     Found {
         exchanges: exchanges.keys().map(exchange).chain(brokers_own).collect(),
         queues: queues.iter().map(queue).collect(),
@@ -129,7 +133,7 @@ fn a_queue_that_is_missing_is_named_and_its_bindings_are_not() {
 #[test]
 fn a_queue_of_nobody_is_named_with_what_it_is_bound_to() {
     let line = difference(|found| {
-        found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into() });
+        found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into(), ..found::Queue::default() });
         found.bindings.extend(["", "customer_created", "customer_deleted"].map(|exchange| binding(exchange, "spy")));
     });
     assert!(line.starts_with("orphan queue spy, bound to customer_created, customer_deleted: "), "{line}");
@@ -188,7 +192,7 @@ fn only_the_service_consumes_its_queue_and_only_those_a_history_who_react() {
 #[test]
 fn a_consumer_of_a_queue_of_nobody_is_named_beside_the_queue() {
     let mut found = found();
-    found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into() });
+    found.queues.push(found::Queue { name: "spy".into(), kind: "classic".into(), ..found::Queue::default() });
     found.consumers.push(consumer("admin", "spy"));
     let differences = differences(&Declared::new(), &found);
     assert_eq!(differences.len(), 2, "{differences:#?}");
@@ -245,4 +249,15 @@ fn a_service_publishes_its_own_events_and_all_of_them() {
 fn a_url_that_leads_to_another_service_is_the_only_thing_said_of_it() {
     let line = difference(|found| *service(found, "email") = registered("loyalty").topology);
     assert_eq!(line, "wrong service: loyalty answers for email; correct email's URL");
+}
+
+#[test]
+fn a_policy_that_breaks_a_promise_is_named() {
+    let line = difference(|found| {
+        let queue = found.queues.iter_mut().find(|queue| queue.name == "loyalty").unwrap();
+        queue.policy = Some("everything".into());
+        queue.effective_policy_definition =
+            serde_json::json!({ "message-ttl": 60000, "overflow": "drop-head", "queue-version": 2 });
+    });
+    assert!(line.starts_with("policy everything sets message-ttl of queue loyalty to 60000: "), "{line}");
 }
