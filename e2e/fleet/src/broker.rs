@@ -120,10 +120,14 @@ impl Broker {
         }
     }
 
-    /// Publishes what nobody can decode, under a message id.
-    pub async fn publish_undecodable(&self, exchange: &str, message_id: Uuid) -> anyhow::Result<()> {
-        let properties = BasicProperties::default().with_message_id(message_id.to_string().into());
-        self.publish(exchange, b"neither JSON nor an event", properties).await
+    /// Publishes what nobody can decode, and gives the id that services keep it by: made of the exchange and the message id,
+    /// so that it is no event's.
+    pub async fn publish_undecodable(&self, exchange: &str) -> anyhow::Result<Uuid> {
+        let message_id = Uuid::now_v7().to_string();
+        let properties = BasicProperties::default().with_message_id(message_id.as_str().into());
+        self.publish(exchange, b"neither JSON nor an event", properties).await?;
+        let of_exchange = Uuid::new_v5(&Uuid::NAMESPACE_OID, exchange.as_bytes());
+        Ok(Uuid::new_v5(&of_exchange, message_id.as_bytes()))
     }
 
     /// Takes `queue` away, with what is in it.

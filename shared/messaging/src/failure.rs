@@ -60,6 +60,9 @@ pub enum Failure {
     /// A value of an enum that this release does not know. Another release may.
     #[error("a value that this release does not know: {0}")]
     UnknownValue(String),
+    /// An event of another type has come with its id. The dispatcher gives it another.
+    #[error("an event of another type has its id")]
+    IdOfAnother,
     /// Its handling began twice and the process died both times.
     #[error("the process died twice while handling it")]
     KillsTheProcess,
@@ -86,6 +89,7 @@ impl Failure {
             Self::NoHandler => "no_handler",
             Self::NewerVersion(_) => "newer_version",
             Self::UnknownValue(_) => "unknown_value",
+            Self::IdOfAnother => "id_of_another",
             Self::KillsTheProcess => "kills_the_process",
             Self::GivenUpByBroker(_) => "given_up_by_broker",
             Self::Handler(HandlerError::Database(_)) => "database_error",

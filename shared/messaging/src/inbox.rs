@@ -51,6 +51,10 @@ impl Inbox {
         let mut tx = self.database.begin().await?;
         let mut new = self.claim(&mut tx, &batch.messages).await?;
         hit(Failpoint::Inserted).await;
+        // Only what was there already can be another's: on the usual path nothing is asked.
+        if new.len() < batch.messages.len() && known::is_of_another(tx.sql(), &batch.messages).await? {
+            return Err(Failure::IdOfAnother);
+        }
         // In a later statement than the INSERT, which may have waited for another replica that parked a message just now.
         let held = parked::blocked_subjects(tx.sql(), &batch.messages).await?;
         let mut outcomes = Vec::with_capacity(batch.messages.len());
@@ -144,8 +148,7 @@ fn say_already_handled(database: &Database, message: &ReceivedMessage, trace: &T
 /// Leaves only what this service has never taken charge of; `true` if something was known. What is known needs no span, and
 /// no round through layers and handlers.
 pub(crate) async fn drop_known(database: &Database, messages: &mut Vec<ReceivedMessage>) -> Result<bool, sqlx::Error> {
-    let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
-    let missing = known::missing(database, &ids).await?;
+    let missing = known::missing(database, messages).await?;
     let (new, known) = std::mem::take(messages).into_iter().partition(|message| missing.contains(&message.id));
     *messages = new;
     let known: Vec<ReceivedMessage> = known;

@@ -12,7 +12,7 @@ use crate::{bus::Delivery, failure::Failure, history::Cursor};
 /// A message on its way through the layers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ReceivedMessage {
-    /// The event's id; for what is no event, one made of its message id, or else of its body.
+    /// The event's id; for what is no event, [one of its own](undecodable_id).
     pub id: Uuid,
     /// The exchange that it came through.
     pub exchange: String,
@@ -33,7 +33,7 @@ impl ReceivedMessage {
         let envelope = decode(&delivery.exchange, &body);
         let id = match &envelope {
             Ok(envelope) => envelope.id,
-            Err(_) => identify(delivery.message_id.as_deref(), &body),
+            Err(_) => undecodable_id(&delivery.exchange, delivery.message_id.as_deref(), &body),
         };
         Self {
             id,
@@ -57,6 +57,19 @@ impl ReceivedMessage {
         self.envelope.as_ref().as_ref().map_err(|reason| Failure::Undecodable(reason.clone()))
     }
 
+    /// The same under an identity of its own: an event of another type has come with its id before. Made of both, so that
+    /// a copy gets the same again.
+    #[must_use]
+    pub(crate) fn renamed(mut self) -> Self {
+        self.id = Uuid::new_v5(&self.id, self.exchange.as_bytes());
+        if let Ok(envelope) = self.envelope.as_ref() {
+            let mut envelope = envelope.clone();
+            envelope.id = self.id;
+            self.envelope = Arc::new(Ok(envelope));
+        }
+        self
+    }
+
     /// Who the event is, if it is one.
     pub fn meta(&self) -> Option<EventMeta> {
         Some(self.decoded().ok()?.meta())
@@ -77,11 +90,13 @@ fn decode(exchange: &str, body: &[u8]) -> Result<Envelope, String> {
     Ok(envelope)
 }
 
-/// The identity of what has no readable one.
-fn identify(message_id: Option<&str>, body: &[u8]) -> Uuid {
+/// The identity of what has no readable one: made of the exchange it came through and its message id, or else its body, so
+/// that it can't be the id of any event.
+pub fn undecodable_id(exchange: &str, message_id: Option<&str>, body: &[u8]) -> Uuid {
+    let of_exchange = Uuid::new_v5(&Uuid::NAMESPACE_OID, exchange.as_bytes());
     match message_id {
-        Some(id) => Uuid::parse_str(id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes())),
-        None => Uuid::new_v5(&Uuid::NAMESPACE_OID, &Sha256::digest(body)),
+        Some(id) => Uuid::new_v5(&of_exchange, id.as_bytes()),
+        None => Uuid::new_v5(&of_exchange, &Sha256::digest(body)),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     database::Database,
     failpoint::{Failpoint, hit},
     failure::Failure,
+    known,
     message::{ReceivedMessage, row_id},
     parked::state::State,
     poison,
@@ -101,9 +102,13 @@ async fn insert(tx: &mut UnitOfWork, message: &ReceivedMessage, row: Row) -> Res
 
 /// Takes charge of a message that failed alone: it waits, or is dead if no attempt can help. If somebody has handled it
 /// meanwhile, nothing happens.
-pub async fn park(database: &Database, message: &ReceivedMessage, failure: &Failure) -> Result<(), sqlx::Error> {
+pub async fn park(database: &Database, mut message: ReceivedMessage, failure: &Failure) -> Result<(), sqlx::Error> {
     let mut tx = database.begin().await?;
-    if !claim(&mut tx, database.service, message).await? {
+    while !claim(&mut tx, database.service, &message).await? {
+        if known::is_of_another(tx.sql(), std::slice::from_ref(&message)).await? {
+            message = message.renamed();
+            continue;
+        }
         poison::clear(tx.sql(), &[message.id]).await?;
         return tx.commit().await;
     }
@@ -118,13 +123,13 @@ pub async fn park(database: &Database, message: &ReceivedMessage, failure: &Fail
         attempts: 1,
         next_attempt_at: (!dead).then(|| tx.now() + delay(1)),
     };
-    insert(&mut tx, message, row).await?;
+    insert(&mut tx, &message, row).await?;
     note_attempt(&mut tx, message.id, 1, failure).await?;
     poison::clear(tx.sql(), &[message.id]).await?;
     hit(Failpoint::Parked).await;
     tx.commit().await?;
     hit(Failpoint::Committed).await;
-    message.span.in_scope(|| log(dead, message, failure.class(), 1));
+    message.span.in_scope(|| log(dead, &message, failure.class(), 1));
     database.wake_ups.redriver.notify_one();
     Ok(())
 }

@@ -8,6 +8,7 @@ mod suite {
     mod heads;
     mod health;
     mod history;
+    mod identity;
     mod inbox;
     mod layers;
     mod lost_database;

@@ -155,9 +155,7 @@ async fn publish_undecodable(context: &DrillContext<'_>) -> anyhow::Result<Vec<U
     let broker = context.fleet.broker().await?;
     let mut published = Vec::new();
     for _ in 0..UNDECODABLE {
-        let id = Uuid::now_v7();
-        broker.publish_undecodable("customer_created", id).await?;
-        published.push(id);
+        published.push(broker.publish_undecodable("customer_created").await?);
     }
     Ok(published)
 }

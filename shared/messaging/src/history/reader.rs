@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use super::{
     Cursor, Progress,
@@ -168,13 +167,10 @@ impl HistoryReader {
     }
 }
 
-/// The ids of a chunk, to ask the inbox for.
-pub(crate) fn ids(messages: &[ReceivedMessage]) -> Vec<Uuid> {
-    messages.iter().map(|message| message.id).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::{
         bus::{Bus, Publisher, Topology, memory::MemoryBus},

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{REPLAY, end, reader::ids};
+use super::{REPLAY, end};
 use crate::{
     audit::Operator,
     bus::{BusError, Deliveries, Delivery, HistoryFrom, Subscriber, fill},
@@ -168,7 +168,7 @@ impl Replay {
         shutdown: &CancellationToken,
     ) -> Result<(), ReplayError> {
         let read = messages.len();
-        let missing = known::missing(&self.database, &ids(&messages)).await?;
+        let missing = known::missing(&self.database, &messages).await?;
         messages.retain(|message| missing.contains(&message.id));
         // Copies in the stream: the first is new, the others are not.
         let new = messages.iter().map(|message| message.id).collect::<HashSet<_>>();

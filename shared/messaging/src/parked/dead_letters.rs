@@ -5,7 +5,6 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::park;
 use crate::{
@@ -32,7 +31,7 @@ pub struct DeadLetters {
 
 /// A letter that is not settled before this service has its message, by another way if that comes in time.
 struct Awaited {
-    id: Uuid,
+    message: ReceivedMessage,
     letter: Delivery,
     until: Instant,
 }
@@ -55,17 +54,18 @@ impl DeadLetters {
             let letter = next.ok_or_else(closed)?;
             match letter.dead_letter_reason.as_deref() {
                 Some(reason) if DROPPED_UNSEEN.contains(&reason) => self.await_history(letter),
-                _ => take(&self.database, letter).await?,
+                _ => {
+                    let (message, letter) = read(letter);
+                    take(&self.database, message, letter).await?;
+                }
             }
         }
         self.settle_awaited().await
     }
 
-    fn await_history(&mut self, mut letter: Delivery) {
-        let body = std::mem::take(&mut letter.body);
-        let message = ReceivedMessage::new(&letter, body);
-        letter.body = message.body.to_vec();
-        self.awaited.push_back(Awaited { id: message.id, letter, until: Instant::now() + self.patience });
+    fn await_history(&mut self, letter: Delivery) {
+        let (message, letter) = read(letter);
+        self.awaited.push_back(Awaited { message, letter, until: Instant::now() + self.patience });
     }
 
     /// What has come by a history is forgotten, what was awaited for too long is taken from here.
@@ -73,14 +73,14 @@ impl DeadLetters {
         if self.awaited.is_empty() {
             return Ok(());
         }
-        let ids: Vec<_> = self.awaited.iter().map(|awaited| awaited.id).collect();
-        let missing = known::missing(&self.database, &ids).await?;
+        let messages: Vec<_> = self.awaited.iter().map(|awaited| awaited.message.clone()).collect();
+        let missing = known::missing(&self.database, &messages).await?;
         for _ in 0..self.awaited.len() {
             let Some(awaited) = self.awaited.pop_front() else { break };
-            if !missing.contains(&awaited.id) {
+            if !missing.contains(&awaited.message.id) {
                 settle(awaited.letter).await?;
             } else if awaited.until <= Instant::now() {
-                take(&self.database, awaited.letter).await?;
+                take(&self.database, awaited.message, awaited.letter).await?;
             } else {
                 self.awaited.push_back(awaited);
             }
@@ -98,12 +98,15 @@ impl DeadLetters {
     }
 }
 
-/// Parks one, unless this service has taken charge of it meanwhile; then the broker may forget it.
-async fn take(database: &Database, mut letter: Delivery) -> Result<(), TurnFailed> {
+fn read(mut letter: Delivery) -> (ReceivedMessage, Delivery) {
     let body = std::mem::take(&mut letter.body);
-    let message = ReceivedMessage::new(&letter, body);
+    (ReceivedMessage::new(&letter, body), letter)
+}
+
+/// Parks one, unless this service has taken charge of it meanwhile; then the broker may forget it.
+async fn take(database: &Database, message: ReceivedMessage, letter: Delivery) -> Result<(), TurnFailed> {
     let reason = letter.dead_letter_reason.clone().unwrap_or_default();
-    park(database, &message, &Failure::GivenUpByBroker(reason)).await?;
+    park(database, message, &Failure::GivenUpByBroker(reason)).await?;
     settle(letter).await
 }
 

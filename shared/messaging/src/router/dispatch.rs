@@ -80,10 +80,10 @@ impl Dispatcher {
 
     async fn dispatch_alone(
         &mut self,
-        message: ReceivedMessage,
+        mut message: ReceivedMessage,
         shutdown: &CancellationToken,
     ) -> Result<(), SessionError> {
-        let result = self.take_charge(&message, shutdown).await;
+        let result = self.take_charge(&mut message, shutdown).await;
         if result.is_err() && message.redelivered {
             // It comes again, and the process is alive: whatever ended this, it was no death.
             let _ = in_time(poison::survived(&self.database, message.id)).await;
@@ -93,7 +93,7 @@ impl Dispatcher {
 
     async fn take_charge(
         &mut self,
-        message: &ReceivedMessage,
+        message: &mut ReceivedMessage,
         shutdown: &CancellationToken,
     ) -> Result<(), SessionError> {
         let mut suspect = message.redelivered;
@@ -108,9 +108,17 @@ impl Dispatcher {
             if failure.is_worth_a_second_attempt() && std::mem::take(&mut second_attempt) {
                 continue;
             }
+            if matches!(failure, Failure::IdOfAnother) {
+                *message = message.clone().renamed();
+                warn!(
+                    event_type = message.exchange,
+                    "it came with the id of an event of another type, and gets its own"
+                );
+                continue;
+            }
             let unreachable = match failure {
                 Failure::DatabaseUnreachable(error) if !self.kills_its_backend(&error).await => error,
-                failure => match in_time(parked::park(&self.database, message, &failure)).await {
+                failure => match in_time(parked::park(&self.database, message.clone(), &failure)).await {
                     Ok(()) => return Ok(()),
                     // It went away between the attempt and the parking: the message is still ours.
                     Err(error) if failure::is_unreachable(&error) => error,

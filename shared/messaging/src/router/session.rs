@@ -18,7 +18,7 @@ use crate::{
     health::Condition,
     history::{
         self, CATCH_UP,
-        reader::{Chunk, HistoryReader, ids},
+        reader::{Chunk, HistoryReader},
     },
     inbox, known,
     lock::Lock,
@@ -224,7 +224,7 @@ impl Router {
     ) -> Result<(), SessionError> {
         let reading = &mut session.readings[reading];
         let Chunk { messages, cursor } = reading.chunk(first, self.dispatcher.size()).await;
-        let missing = in_time(known::missing(&self.database, &ids(&messages))).await?;
+        let missing = in_time(known::missing(&self.database, &messages)).await?;
         let ours = |message: &ReceivedMessage| {
             missing.contains(&message.id) && self.topology.reacts_to.iter().any(|event| event.name == message.exchange)
         };

@@ -2,9 +2,12 @@
 
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use messaging::testing::{
-    orders::{OrderCompleted, order, placed},
-    stage::{Stage, envelope, publish},
+use messaging::{
+    message::undecodable_id,
+    testing::{
+        orders::{OrderCompleted, order, placed},
+        stage::{Stage, envelope, publish},
+    },
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -131,7 +134,7 @@ async fn the_record_shows_the_event_and_the_flow_that_it_belongs_to() {
 
     let undecodable = Uuid::now_v7();
     stage.intruder.publish("order_placed", undecodable, b"no JSON".to_vec()).await;
-    let record = desk.show(undecodable).await;
+    let record = desk.show(undecodable_id("order_placed", Some(&undecodable.to_string()), b"no JSON")).await;
     assert_eq!((&record["event"], &record["subject"]), (&json!("no JSON"), &Value::Null));
 }
 
