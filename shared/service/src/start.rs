@@ -12,7 +12,7 @@ use messaging::{
     middleware::Limits,
     outbox::relay::Relay,
     parked::{dead_letters::DeadLetters, redrive::Redriver},
-    retention::Purge,
+    retention::{Purge, Retention},
     router::{Router, RouterSettings},
     worker::{self, Task},
 };
@@ -67,6 +67,7 @@ pub fn start(
             ..RouterSettings::default()
         },
         bus,
+        inbox_days: Retention::from(config.retention).inbox_days,
         shutdown: shutdown.clone(),
     };
     database.metrics.begin(&admin.topology.publishes, &admin.topology.reacts_to);

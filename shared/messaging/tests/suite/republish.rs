@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use messaging::{
     audit::Operator,
     database::Database,
-    outbox::republish::republish,
+    outbox::republish::{RepublishError, republish},
     testing::{
         self,
         broker::Broker,
@@ -42,7 +42,7 @@ async fn what_was_published_is_sent_again_under_its_ids_and_in_its_subject_s_ord
     assert_eq!(relay.drain().await.unwrap(), 6);
     let first = broker.take();
 
-    assert_eq!(republish(&database, database.clock.now(), &operator()).await.unwrap(), 6);
+    assert_eq!(republish(&database, database.clock.now(), 90, &operator()).await.unwrap(), 6);
     // What is new comes after what was before it.
     ids[0].push(publish(&database, &placed(orders[0], "new")).await.id);
     assert_eq!(relay.drain().await.unwrap(), 7);
@@ -68,7 +68,7 @@ async fn only_what_was_published_since_is_sent_again() {
     database.clock.advance(SignedDuration::from_secs(2));
     relay.drain().await.unwrap();
     broker.take();
-    assert_eq!(republish(&database, since, &operator()).await.unwrap(), 1);
+    assert_eq!(republish(&database, since, 90, &operator()).await.unwrap(), 1);
     relay.drain().await.unwrap();
     assert_eq!(broker.taken(), [late]);
 }
@@ -85,7 +85,7 @@ async fn no_relay_claims_while_a_republish_is_under_way() {
     let mut holder = database.pool.begin().await.unwrap();
     sqlx::query("SELECT FROM outbox FOR UPDATE").execute(&mut *holder).await.unwrap();
     let (republishing, from) = (database.clone(), database.clock.now());
-    let republish = tokio::spawn(async move { republish(&republishing, from, &operator()).await });
+    let republish = tokio::spawn(async move { republish(&republishing, from, 90, &operator()).await });
     testing::eventually("the republish waits for the row", || async { waiting(&database).await == 1 }).await;
 
     let new = publish(&database, &placed(ada, "new")).await.id;
@@ -105,9 +105,24 @@ async fn a_republish_waits_for_the_turn_of_a_relay_that_has_begun() {
     let turn = tokio::spawn(async move { relay.publish_batch().await.unwrap().published });
     testing::eventually("the turn has begun", || async { broker.taken().len() == 1 }).await;
     let (republishing, from) = (database.clone(), database.clock.now());
-    let republish = tokio::spawn(async move { republish(&republishing, from, &operator()).await });
+    let republish = tokio::spawn(async move { republish(&republishing, from, 90, &operator()).await });
     testing::eventually("the republish waits for the turn", || async { waiting(&database).await == 1 }).await;
     answer.notify_one();
     assert_eq!(turn.await.unwrap(), 1);
     assert_eq!(republish.await.unwrap().unwrap(), 1, "what the turn has just published as well");
+}
+
+#[tokio::test]
+async fn what_inboxes_may_have_forgotten_is_not_sent_again() {
+    let (database, broker) = (database("orders").await, Broker::default());
+    publish(&database, &placed(order(), "old")).await;
+    database.clock.advance(SignedDuration::from_hours(24 * 30 + 1));
+    let later = database.clock.now();
+    publish(&database, &placed(order(), "new")).await;
+    let mut relay = broker.relay(&database);
+    assert_eq!(relay.drain().await.unwrap(), 2);
+    let refused = republish(&database, later, 30, &operator()).await;
+    assert!(matches!(refused, Err(RepublishError::Forgotten { inbox_days: 30, .. })), "{refused:?}");
+    assert_eq!(relay.drain().await.unwrap(), 0, "not even what is younger");
+    assert_eq!(republish(&database, later, 31, &operator()).await.unwrap(), 2);
 }

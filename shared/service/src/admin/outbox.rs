@@ -3,10 +3,11 @@
 use axum::{
     Json, Router,
     extract::{State, rejection::JsonRejection},
+    http::StatusCode,
     routing::post,
 };
 use jiff::Timestamp;
-use messaging::{database::Database, outbox::republish::republish as republish_from};
+use messaging::outbox::republish::{RepublishError, republish as republish_from};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use super::request::{Admin, OperatorHeader, counted, readable};
 use crate::problem::Problem;
 
 pub fn routes(admin: &Admin) -> Router {
-    Router::new().route("/republish", post(republish)).with_state(admin.database.clone())
+    Router::new().route("/republish", post(republish)).with_state(admin.clone())
 }
 
 /// What is to be sent again.
@@ -26,19 +27,28 @@ pub struct Republish {
     from: Timestamp,
 }
 
+impl From<RepublishError> for Problem {
+    fn from(error: RepublishError) -> Self {
+        match error {
+            RepublishError::Forgotten { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+            RepublishError::Database(error) => error.into(),
+        }
+    }
+}
+
 /// Send the retained events of this service again, under their ids, through the relay.
 #[utoipa::path(
     post, path = "/admin/republish", request_body = Republish, security(("token" = [])),
-    responses((status = 200, description = "`{\"republished\": 3}`"), (status = 422, body = Problem))
+    responses((status = 200, description = "`{\"republished\": 3}`"), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn republish(
-    State(database): State<Database>,
+    State(Admin { database, inbox_days, .. }): State<Admin>,
     OperatorHeader(operator): OperatorHeader,
     body: Result<Json<Republish>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Republish { from } = readable(body)?;
     // In a task of its own: a caller that hangs up must not undo a minute of work.
-    let work = tokio::spawn(async move { republish_from(&database, from, &operator).await });
+    let work = tokio::spawn(async move { republish_from(&database, from, inbox_days, &operator).await });
     let republished = work.await.map_err(|_| Problem::internal("panicked"))??;
     Ok(counted("republished", republished))
 }

@@ -33,6 +33,8 @@ pub struct Admin {
     pub topology: Topology,
     /// How messages are handled; a replay handles them the same way.
     pub settings: RouterSettings,
+    /// For how many days inboxes remember: what is older is not published again.
+    pub inbox_days: u32,
     /// Ends replays.
     pub shutdown: CancellationToken,
 }

@@ -114,6 +114,7 @@ pub fn admin(database: &Database, bus: &MemoryBus, handlers: Handlers) -> Admin 
         bus: Arc::new(bus.clone()),
         topology: Topology { service: database.service, publishes: Vec::new(), reacts_to },
         settings: testing::settings(),
+        inbox_days: 90,
         shutdown: CancellationToken::new(),
     }
 }
