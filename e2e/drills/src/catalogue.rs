@@ -37,6 +37,8 @@ pub enum Drill {
     DatabaseStalls,
     /// 900 clients register at once, as fast as they are answered, for ten times what there is room for.
     Overload,
+    /// A thousand messages parked in loyalty for each customer, a fifth of them due, the others dead or behind what is dead.
+    MillionParked,
     /// Loyalty's queue is deleted with what is in it.
     QueueDeleted,
     /// A late loyalty is killed in the middle of its catch-up.
@@ -85,7 +87,10 @@ impl Drill {
 
     /// Whether an operator has a part in it.
     pub fn needs_administration(self) -> bool {
-        matches!(self, Self::Duplicate | Self::Poison | Self::Flaky | Self::DatabaseLost | Self::BrokerWiped)
+        matches!(
+            self,
+            Self::Duplicate | Self::Poison | Self::Flaky | Self::DatabaseLost | Self::BrokerWiped | Self::MillionParked
+        )
     }
 }
 

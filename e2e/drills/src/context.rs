@@ -81,6 +81,11 @@ impl<'a> DrillContext<'a> {
         self.notes.push(note);
     }
 
+    /// How many customers register.
+    pub fn customers(&self) -> usize {
+        self.size.customers
+    }
+
     /// Clients begin to register.
     pub fn put_on_load(&mut self) {
         self.say("load");

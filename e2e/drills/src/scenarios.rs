@@ -6,6 +6,7 @@ mod crashes;
 mod handling;
 mod histories;
 mod network;
+mod parked;
 mod servers;
 
 /// Carries `drill` out, up to the last acknowledgement and the last fixing. The verdict comes after it.
@@ -31,6 +32,7 @@ pub async fn perform(drill: Drill, context: &mut DrillContext<'_>) -> anyhow::Re
         Drill::DatabaseLost => histories::lose_schema(context).await,
         Drill::NetworkCut => network::cut(context).await,
         Drill::DatabaseStalls => network::stall_database(context).await,
+        Drill::MillionParked => parked::by_the_million(context).await,
         Drill::Overload => handling::overload(context).await,
     }
 }

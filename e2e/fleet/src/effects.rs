@@ -77,6 +77,12 @@ impl Database {
         Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(states).fetch_all(self.pool()).await?)
     }
 
+    /// How many messages of `service` are parked in `state`.
+    pub async fn parked_in(&self, service: &str, state: &str) -> anyhow::Result<i64> {
+        let sql = format!("SELECT count(*) FROM {service}.parked WHERE state = $1");
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(state).fetch_one(self.pool()).await?)
+    }
+
     /// How many messages were parked since `since`, in all services, and how many are dead.
     pub async fn parked_since(&self, since: Timestamp) -> anyhow::Result<(i64, i64)> {
         let parked = services().into_iter().map(|service| format!("SELECT state, parked_at FROM {service}.parked"));
