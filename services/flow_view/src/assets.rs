@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::{
     Router,
-    extract::Path,
     http::{
         HeaderMap, HeaderName, StatusCode, Uri,
         header::{
@@ -18,7 +17,7 @@ use axum::{
 };
 use contracts::services::{Role, with_role};
 use rust_embed::RustEmbed;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 
 /// Nothing but our own files, nothing inline, and no page may frame ours: a name that holds markup stays text, and if it
 /// did not, it could do nothing.

@@ -1,15 +1,11 @@
 //! The public API.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use contracts::CustomerId;
 use jiff::Timestamp;
 use messaging::database::Database;
 use serde::Serialize;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 

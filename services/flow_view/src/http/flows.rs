@@ -1,17 +1,16 @@
 //! `GET /flows` and `GET /flows/{id}`.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use flow::{
     DeliveryStatus, Flow, Observed,
     answers::{Changed, Found, Page, Tally},
 };
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::Deserialize;
-use service::problem::Problem;
+use service::{
+    http::extract::{Path, Query},
+    problem::Problem,
+};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -63,9 +62,8 @@ fn bad(detail: &str) -> Problem {
 )]
 pub async fn list(
     State(view): State<AppState>,
-    query: Result<Query<Listing>, QueryRejection>,
+    Query(Listing { state, since, cursor, limit }): Query<Listing>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(Listing { state, since, cursor, limit }) = query?;
     let since = beginning(since.as_deref(), &view)?;
     let after = cursor.map_or(Some(After::NEWEST), |text| After::parse(&text));
     let after = after.ok_or_else(|| bad("cursor is the next_cursor of a page"))?;
@@ -94,9 +92,8 @@ pub struct Counting {
 )]
 pub async fn count(
     State(view): State<AppState>,
-    query: Result<Query<Counting>, QueryRejection>,
+    Query(Counting { since }): Query<Counting>,
 ) -> Result<Json<Tally>, Problem> {
-    let Query(Counting { since }) = query?;
     let since = beginning(since.as_deref(), &view)?;
     let counts = flows::tally(&view.database.pool, since).await?;
     let of = |state: flow::State| counts.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count);

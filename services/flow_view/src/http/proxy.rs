@@ -4,13 +4,12 @@
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use event::MAX_SIZE;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 use url::Url;
 
 use super::state::AppState;
@@ -36,7 +35,6 @@ pub fn routes() -> Router<AppState> {
         .route("/customers", post(register))
         .route("/services/{service}/admin/parked", any(parked))
         .route("/services/{service}/admin/parked/{*path}", any(parked))
-        .layer(DefaultBodyLimit::max(2 * MAX_SIZE))
 }
 
 /// A registration, for the service customer.

@@ -1,18 +1,14 @@
 //! `/admin/republish`: for a broker that has lost everything.
 
-use axum::{
-    Json, Router,
-    extract::{State, rejection::JsonRejection},
-    routing::post,
-};
+use axum::{Json, Router, extract::State, routing::post};
 use jiff::Timestamp;
 use messaging::{database::Database, outbox::republish::republish as republish_from};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::request::{Admin, OperatorHeader, counted, readable};
-use crate::problem::Problem;
+use super::request::{Admin, OperatorHeader, counted};
+use crate::{http::extract::JsonBody, problem::Problem};
 
 pub fn routes(admin: &Admin) -> Router {
     Router::new().route("/republish", post(republish)).with_state(admin.database.clone())
@@ -34,9 +30,8 @@ pub struct Republish {
 pub(super) async fn republish(
     State(database): State<Database>,
     OperatorHeader(operator): OperatorHeader,
-    body: Result<Json<Republish>, JsonRejection>,
+    JsonBody(Republish { from }): JsonBody<Republish>,
 ) -> Result<Json<Value>, Problem> {
-    let Republish { from } = readable(body)?;
     // In a task of its own: a caller that hangs up must not undo a minute of work.
     let work = tokio::spawn(async move { republish_from(&database, from, &operator).await });
     let republished = work.await.map_err(|_| Problem::internal("panicked"))??;

@@ -3,10 +3,7 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{
-        Path, Query, State,
-        rejection::{BytesRejection, JsonRejection, QueryRejection},
-    },
+    extract::State,
     http::StatusCode,
     routing::{get, post, put},
 };
@@ -16,8 +13,11 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::request::{Admin, OperatorHeader, counted, message_id, readable};
-use crate::problem::Problem;
+use super::request::{Admin, OperatorHeader, counted, message_id};
+use crate::{
+    http::extract::{JsonBody, Path, Query},
+    problem::Problem,
+};
 
 /// How many messages a page has, unless more or fewer are asked for.
 const PAGE: u16 = 50;
@@ -107,9 +107,8 @@ impl From<Refusal> for Problem {
 )]
 pub(super) async fn list(
     State(parked): State<ParkedOperations>,
-    query: Result<Query<Listing>, QueryRejection>,
+    Query(Listing { state, event_type, subject, cursor, limit }): Query<Listing>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(Listing { state, event_type, subject, cursor, limit }) = query?;
     let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     // One more than a page shows whether there is another.
     let filter = storable(Filter { state, event_type, subject })?;
@@ -150,9 +149,8 @@ pub(super) async fn retry(
 pub(super) async fn retry_all(
     State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
-    query: Result<Query<Selection>, QueryRejection>,
+    Query(Selection { state, event_type, subject }): Query<Selection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Query(Selection { state, event_type, subject }) = query?;
     let filter = storable(Filter { state, event_type, subject })?;
     let retried = parked.retry_all(&filter, &operator).await?;
     Ok((StatusCode::ACCEPTED, counted("retried", retried)))
@@ -169,9 +167,8 @@ pub(super) async fn edit(
     State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Json<Summary>, Problem> {
-    let body = body.map_err(|error| Problem::new(error.status(), "an event has at most 256 KiB"))?;
     if body.len() > event::MAX_SIZE {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "an event has at most 256 KiB"));
     }
@@ -189,10 +186,9 @@ pub(super) async fn discard(
     State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
-    body: Result<Json<Discard>, JsonRejection>,
+    JsonBody(Discard { reason }): JsonBody<Discard>,
 ) -> Result<Json<Summary>, Problem> {
     let id = message_id(id)?;
-    let Discard { reason } = readable(body)?;
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "say why the message is given up");

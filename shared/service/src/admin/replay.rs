@@ -3,9 +3,9 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -22,8 +22,11 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 use utoipa::ToSchema;
 
-use super::request::{Admin, OperatorHeader, readable};
-use crate::problem::{FieldProblem, Problem};
+use super::request::{Admin, OperatorHeader};
+use crate::{
+    http::extract::JsonBody,
+    problem::{FieldProblem, Problem},
+};
 
 /// How often the progress is told at most.
 const TELL: Duration = Duration::from_millis(200);
@@ -103,9 +106,9 @@ impl From<ReplayError> for Problem {
 pub(super) async fn replay(
     State(admin): State<Admin>,
     OperatorHeader(operator): OperatorHeader,
-    body: Result<Json<Request>, JsonRejection>,
+    JsonBody(request): JsonBody<Request>,
 ) -> Result<Response, Problem> {
-    let plan = readable(body)?.plan(&admin.topology.reacts_to)?;
+    let plan = request.plan(&admin.topology.reacts_to)?;
     let subscriber = admin.bus.subscriber(&admin.topology);
     let dispatcher = Dispatcher::new(admin.database.clone(), admin.handlers.clone(), &admin.settings);
     let reacts_to = admin.topology.reacts_to.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, rejection::JsonRejection},
+    extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
 use messaging::{
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{http::extract::Path, problem::Problem};
 
 /// What administration works on.
 #[derive(Clone)]
@@ -51,11 +51,6 @@ impl<S: Sync> FromRequestParts<S> for OperatorHeader {
         }
         Ok(Self(Operator(name.to_owned())))
     }
-}
-
-/// A body, or a problem that says what is wrong with it.
-pub(super) fn readable<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    body.map(|Json(body)| body).map_err(|error| Problem::new(error.status(), error.body_text()))
 }
 
 pub(super) fn message_id(Path(id): Path<String>) -> Result<Uuid, Problem> {
