@@ -16,7 +16,7 @@ use messaging::database::Database;
 use serde::{Deserialize, Serialize};
 use service::{
     bearer::{AdminToken, Bearer},
-    http::extract::Path,
+    http::{description::BearerScheme, extract::Path},
     problem::{Problem, fields::FieldParser},
 };
 use tracing::Span;
@@ -35,7 +35,8 @@ use crate::{
 #[openapi(
     info(title = "customer", description = "Registers customers and decides when they are onboarded."),
     paths(post_customer, get_customer),
-    components(schemas(NewCustomer))
+    components(schemas(NewCustomer)),
+    modifiers(&BearerScheme)
 )]
 struct Api;
 
@@ -57,12 +58,24 @@ pub fn api(database: Database, keys: AccessKeys) -> (Router, utoipa::openapi::Op
 
 /// A registration.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "email": "ada@example.com", "name": "Ada Lovelace" }))]
 #[expect(dead_code, reason = "describes the body; `Registration::parse` reads it, to name every bad field at once")]
 struct NewCustomer {
+    // For readers whose regular expressions know no classes of Unicode: what most addresses and names are made of.
     /// An ASCII address with a domain, at most 254 characters; unique without regard to case.
+    #[schema(
+        min_length = 3,
+        max_length = 254,
+        pattern = "^[A-Za-z0-9_+-]+([.][A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?[.])+[A-Za-z]{2,63}$"
+    )]
     email: String,
-    /// 1 to 200 characters, no control characters.
+    /// 1 to 200 characters, at least one to be seen, none a control character or one that turns the direction of text.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]*[0-9A-Za-z\\u00c0-\\u024f][^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]*$"
+    )]
     name: String,
 }
 
@@ -79,19 +92,18 @@ struct RegisteredView {
 #[derive(Serialize, ToSchema)]
 struct CustomerView {
     id: Uuid,
-    #[serde(flatten)]
-    profile: Option<ProfileView>,
+    /// Only for who bears the `access_token` of the registration, or the operators' token; absent else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<String>,
+    /// As `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
     /// `registered`, `onboarded` or `deactivated`.
     status: &'static str,
     registered_at: Timestamp,
     onboarding: OnboardingView,
-}
-
-/// Who a customer is: only for who bears the token of the registration, or the operators'. Both are there, or neither.
-#[derive(Serialize, ToSchema)]
-struct ProfileView {
-    email: String,
-    name: String,
 }
 
 /// How far the onboarding is.
@@ -111,18 +123,14 @@ enum PointsView {
     Pending(&'static str),
 }
 
-impl From<&Customer> for ProfileView {
-    fn from(customer: &Customer) -> Self {
-        Self { email: customer.email.as_str().to_owned(), name: customer.name.as_str().to_owned() }
-    }
-}
-
 impl CustomerView {
-    fn new(customer: &Customer, profile: Option<ProfileView>) -> Self {
+    /// With name and address if they are to be `shown`.
+    fn new(customer: &Customer, shown: bool) -> Self {
         let gate = customer.gate;
         Self {
             id: customer.id.0,
-            profile,
+            email: shown.then(|| customer.email.as_str().to_owned()),
+            name: shown.then(|| customer.name.as_str().to_owned()),
             status: gate.status.as_str(),
             registered_at: customer.registered_at,
             onboarding: OnboardingView {
@@ -140,7 +148,7 @@ impl CustomerView {
 /// 201 again, and the same key with another body is a 422.
 #[utoipa::path(
     post, path = "/customers", request_body = NewCustomer,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition harmless", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses(
         (status = 201, body = RegisteredView, description = "The customer is registered", headers(
             ("location" = String, description = "The customer's path"),
@@ -169,7 +177,7 @@ fn created(accepted: &Accepted, access_token: String) -> Response {
         (HeaderName::from_static("x-event-id"), accepted.event_id.to_string()),
         (HeaderName::from_static("x-trace-id"), accepted.trace_id.clone()),
     ];
-    let customer = CustomerView::new(&accepted.customer, Some(ProfileView::from(&accepted.customer)));
+    let customer = CustomerView::new(&accepted.customer, true);
     (StatusCode::CREATED, headers, NOT_KEPT, Json(RegisteredView { customer, access_token })).into_response()
 }
 
@@ -203,8 +211,7 @@ async fn get_customer(
     };
     let mut connection = app.database.pool.acquire().await?;
     let customer = store::find(&mut connection, id).await?.ok_or_else(unknown)?;
-    let profile = shown.then(|| ProfileView::from(&customer));
-    Ok((NOT_KEPT, Json(CustomerView::new(&customer, profile))).into_response())
+    Ok((NOT_KEPT, Json(CustomerView::new(&customer, shown))).into_response())
 }
 
 /// RFC 6750, section 3.1.

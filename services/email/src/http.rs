@@ -24,9 +24,10 @@ pub fn api(database: Database) -> (Router, utoipa::openapi::OpenApi) {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
     /// Whose mails.
-    #[param(value_type = Uuid)]
+    #[param(value_type = Uuid, required = true)]
     customer_id: Option<String>,
 }
 

@@ -56,7 +56,7 @@ impl From<Entry> for EntryView {
 /// A customer's points and where they come from.
 #[utoipa::path(
     get, path = "/accounts/{customer_id}", params(("customer_id" = Uuid, Path, description = "The customer's id")),
-    responses((status = 200, body = AccountView), (status = 404, body = Problem, description = "No such account"))
+    responses((status = 200, body = AccountView, description = "The account"), (status = 404, body = Problem, description = "No such account"))
 )]
 async fn get_account(
     State(database): State<Database>,

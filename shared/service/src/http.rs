@@ -20,11 +20,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{problem::Problem, telemetry::jaeger_propagator::JaegerPropagator};
 
 mod admission;
+pub mod description;
 pub mod exposition;
 pub mod extract;
 pub mod host;
@@ -35,6 +36,7 @@ pub mod server;
 
 pub use admission::Admission;
 use admission::admit;
+use description::complete;
 use measure::{Requests, measure};
 pub use receive::receive;
 
@@ -46,6 +48,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(9);
 /// What is around a public API.
 #[derive(Debug)]
 pub struct Surroundings {
+    /// Where the API is found: a path, or a whole URL.
+    pub server: String,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
     /// How many requests run at once.
@@ -63,8 +67,13 @@ pub fn app(api: Router, description: OpenApi, around: Surroundings) -> Router {
         .layer(from_fn_with_state(around.admission, admit))
         .layer(from_fn_with_state(around.max_body, receive))
         .layer(from_fn_with_state(around.requests, measure))
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .merge(docs(complete(description, &around.server)))
         .method_not_allowed_fallback(not_allowed)
+}
+
+/// The page that shows a description finds it beside itself, below whatever path a proxy puts before both.
+fn docs(description: OpenApi) -> SwaggerUi {
+    SwaggerUi::new("/docs").url("/openapi.json", description).config(Config::from("../openapi.json"))
 }
 
 /// `routes`, with problem details for paths and methods that are none of theirs.

@@ -17,9 +17,11 @@ pub const MAX_IDS: usize = 100;
 
 /// Which messages.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct StatusQuery {
     /// Ids of events, separated by commas, at most 100.
+    #[param(pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}){0,99}$")]
     ids: String,
 }
 
@@ -38,7 +40,7 @@ pub fn routes(database: Database) -> Router {
 /// What this service has done with messages.
 #[utoipa::path(
     get, path = "/inbox", params(StatusQuery),
-    responses((status = 200, body = InboxStatus), (status = 400, body = Problem))
+    responses((status = 200, body = InboxStatus, description = "Of those it has ever taken charge of"))
 )]
 pub(crate) async fn inbox_status(
     State(database): State<Database>,

@@ -82,6 +82,7 @@ pub fn start(
     let metrics = database.metrics.clone();
     let requests = http::measure::register(&metrics.registry);
     let around = http::Surroundings {
+        server: config.public_url.as_ref().map_or("/", PublicUrl::as_str).to_owned(),
         max_body: service.max_body,
         admission: http::Admission::new(config.database_connections),
         requests,

@@ -38,11 +38,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// A registration, for the service customer.
-#[utoipa::path(
-    post, path = "/customers", request_body(content_type = "application/json"),
-    responses((status = 201, description = "As the service customer answers"), (status = 502, body = Problem))
-)]
-pub async fn register(State(view): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn register(State(view): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let mut url = view.config.customer_url.clone();
     url.set_path("/customers");
     forward(&view, "customer", url, Method::POST, &headers, body).await

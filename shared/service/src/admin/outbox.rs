@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::request::{Admin, OperatorHeader, counted};
+use super::request::{Admin, OperatorHeader, OperatorParam, counted};
 use crate::{http::extract::JsonBody, problem::Problem};
 
 pub fn routes(admin: &Admin) -> Router {
@@ -24,8 +24,8 @@ pub struct Republish {
 
 /// Send the retained events of this service again, under their ids, through the relay.
 #[utoipa::path(
-    post, path = "/admin/republish", request_body = Republish, security(("token" = [])),
-    responses((status = 200, description = "`{\"republished\": 3}`"), (status = 422, body = Problem))
+    post, path = "/admin/republish", params(OperatorParam), request_body = Republish, security(("token" = [])),
+    responses((status = 200, body = Value, description = "`{\"republished\": 3}`"))
 )]
 pub(super) async fn republish(
     State(database): State<Database>,

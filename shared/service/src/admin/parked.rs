@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::request::{Admin, OperatorHeader, counted, message_id};
+use super::request::{Admin, OperatorHeader, OperatorParam, counted, message_id};
 use crate::{
     http::extract::{JsonBody, Path, Query},
     problem::Problem,
@@ -22,6 +22,7 @@ use crate::{
 /// How many messages a page has, unless more or fewer are asked for.
 const PAGE: u16 = 50;
 const MAX_PAGE: u16 = 500;
+const WRONG_STATE: &str = "It is resolved already, or waits behind another";
 
 pub fn routes(admin: &Admin) -> Router {
     Router::new()
@@ -36,29 +37,34 @@ pub fn routes(admin: &Admin) -> Router {
 
 /// Which page of which messages.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// In this state; without it, all that are neither done nor discarded.
     #[param(inline)]
     state: Option<Parked>,
     /// Of this event type.
+    #[param(pattern = "^[^\\u0000]*$")]
     event_type: Option<String>,
     /// About this subject.
     subject: Option<Uuid>,
     /// `next_cursor` of the page before.
     cursor: Option<i64>,
     /// At most so many, up to 500.
+    #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
 /// Which messages; without a state, all that are neither done nor discarded.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
     /// In this state.
     #[param(inline)]
     state: Option<Parked>,
     /// Of this event type.
+    #[param(pattern = "^[^\\u0000]*$")]
     event_type: Option<String>,
     /// About this subject.
     subject: Option<Uuid>,
@@ -77,6 +83,7 @@ pub struct Page {
 #[serde(deny_unknown_fields)]
 pub struct Discard {
     /// 1 to 500 characters; kept in the audit trail.
+    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000]*[0-9A-Za-z][^\\u0000]*$")]
     reason: String,
 }
 
@@ -103,7 +110,7 @@ impl From<Refusal> for Problem {
 /// Messages that could not be handled, newest first.
 #[utoipa::path(
     get, path = "/admin/parked", params(Listing), security(("token" = [])),
-    responses((status = 200, body = Page), (status = 400, body = Problem), (status = 401, body = Problem))
+    responses((status = 200, body = Page, description = "A page of them"))
 )]
 pub(super) async fn list(
     State(parked): State<ParkedOperations>,
@@ -122,7 +129,7 @@ pub(super) async fn list(
 /// A message with its event, its attempts and what operators did about it.
 #[utoipa::path(
     get, path = "/admin/parked/{event_id}", params(("event_id" = Uuid, Path)), security(("token" = [])),
-    responses((status = 200, body = Record), (status = 404, body = Problem))
+    responses((status = 200, body = Record, description = "All that is known of it"))
 )]
 pub(super) async fn show(State(parked): State<ParkedOperations>, id: Path<String>) -> Result<Json<Record>, Problem> {
     Ok(Json(parked.show(message_id(id)?).await?))
@@ -130,8 +137,9 @@ pub(super) async fn show(State(parked): State<ParkedOperations>, id: Path<String
 
 /// Try a message again now, in this service only; what waits behind it follows.
 #[utoipa::path(
-    post, path = "/admin/parked/{event_id}/retry", params(("event_id" = Uuid, Path)), security(("token" = [])),
-    responses((status = 202, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem))
+    post, path = "/admin/parked/{event_id}/retry", params(("event_id" = Uuid, Path), OperatorParam),
+    security(("token" = [])),
+    responses((status = 202, body = Summary, description = "It is tried again"), (status = 409, body = Problem, description = WRONG_STATE))
 )]
 pub(super) async fn retry(
     State(parked): State<ParkedOperations>,
@@ -143,8 +151,8 @@ pub(super) async fn retry(
 
 /// Try all that the filters select again now. Those that wait behind another follow by themselves.
 #[utoipa::path(
-    post, path = "/admin/parked/retry", params(Selection), security(("token" = [])),
-    responses((status = 202, description = "`{\"retried\": 3}`"), (status = 400, body = Problem))
+    post, path = "/admin/parked/retry", params(Selection, OperatorParam), security(("token" = [])),
+    responses((status = 202, body = Value, description = "`{\"retried\": 3}`"))
 )]
 pub(super) async fn retry_all(
     State(parked): State<ParkedOperations>,
@@ -158,10 +166,10 @@ pub(super) async fn retry_all(
 
 /// Put a corrected event in the place of this one: the same id, type and subject. The original is kept. Retry it then.
 #[utoipa::path(
-    put, path = "/admin/parked/{event_id}/event", params(("event_id" = Uuid, Path)), security(("token" = [])),
-    request_body(content_type = "application/json", description = "The whole event, as a CloudEvent"),
-    responses((status = 200, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem),
-              (status = 422, body = Problem))
+    put, path = "/admin/parked/{event_id}/event", params(("event_id" = Uuid, Path), OperatorParam),
+    security(("token" = [])),
+    request_body(content = Value, content_type = "application/json", description = "The whole event, as a CloudEvent"),
+    responses((status = 200, body = Summary, description = "It is corrected"), (status = 409, body = Problem, description = WRONG_STATE))
 )]
 pub(super) async fn edit(
     State(parked): State<ParkedOperations>,
@@ -177,10 +185,9 @@ pub(super) async fn edit(
 
 /// Give a message up; what waits behind it follows.
 #[utoipa::path(
-    post, path = "/admin/parked/{event_id}/discard", params(("event_id" = Uuid, Path)), request_body = Discard,
-    security(("token" = [])),
-    responses((status = 200, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem),
-              (status = 422, body = Problem))
+    post, path = "/admin/parked/{event_id}/discard", params(("event_id" = Uuid, Path), OperatorParam),
+    request_body = Discard, security(("token" = [])),
+    responses((status = 200, body = Summary, description = "It is given up"), (status = 409, body = Problem, description = WRONG_STATE))
 )]
 pub(super) async fn discard(
     State(parked): State<ParkedOperations>,

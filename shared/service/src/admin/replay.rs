@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 use utoipa::ToSchema;
 
-use super::request::{Admin, OperatorHeader};
+use super::request::{Admin, OperatorHeader, OperatorParam};
 use crate::{
     http::extract::JsonBody,
     problem::{FieldProblem, Problem},
@@ -99,9 +99,10 @@ impl From<ReplayError> for Problem {
 /// Answers one JSON object a line (`application/x-ndjson`): the progress, at last with `"done": true`, or with `error`.
 /// It ends when the caller hangs up; asked for again, it goes on from there.
 #[utoipa::path(
-    post, path = "/admin/replay", request_body = Request, security(("token" = [])),
-    responses((status = 200, description = "The progress, one JSON object a line"),
-              (status = 409, body = Problem), (status = 422, body = Problem))
+    post, path = "/admin/replay", params(OperatorParam), request_body = Request, security(("token" = [])),
+    responses((status = 200, body = String, content_type = "application/x-ndjson", description = "The progress, one JSON object a line"),
+              (status = 404, body = Problem, description = "The broker has no such history"),
+              (status = 409, body = Problem, description = "A replay of this history runs already"))
 )]
 pub(super) async fn replay(
     State(admin): State<Admin>,

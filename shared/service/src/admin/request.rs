@@ -16,6 +16,7 @@ use messaging::{
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{http::extract::Path, problem::Problem};
@@ -37,6 +38,16 @@ pub struct Admin {
     pub shutdown: CancellationToken,
 }
 
+/// How `X-Operator` is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what `OperatorHeader` reads")]
+pub(super) struct OperatorParam {
+    /// Who you are, for the audit trail.
+    #[param(rename = "X-Operator", min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
+    operator: Option<String>,
+}
+
 /// Who `X-Operator` says it is.
 pub(super) struct OperatorHeader(pub Operator);
 
@@ -46,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for OperatorHeader {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(claimed) = parts.headers.get("x-operator") else { return Ok(Self(Operator("unnamed".into()))) };
         let name = claimed.to_str().map(str::trim).unwrap_or_default();
-        if name.is_empty() || name.len() > 100 {
+        if name.is_empty() || name.len() > 100 || name.contains('\t') {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "X-Operator is a name of 1 to 100 ASCII characters"));
         }
         Ok(Self(Operator(name.to_owned())))

@@ -17,7 +17,13 @@ use utoipa::openapi::OpenApiBuilder;
 /// A server whose every request needs one of two connections to a database, and takes 1 KiB.
 async fn server() -> std::net::SocketAddr {
     let requests = measure::register(&database("reader").await.metrics.registry);
-    let around = Surroundings { max_body: 1024, admission: Admission::new(2), requests, service: Span::none() };
+    let around = Surroundings {
+        server: "/".into(),
+        max_body: 1024,
+        admission: Admission::new(2),
+        requests,
+        service: Span::none(),
+    };
     let api = Router::new().route("/it", post(async |body: Bytes| body.len().to_string()));
     let app = http::app(api, OpenApiBuilder::new().build(), around);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

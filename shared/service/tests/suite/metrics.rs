@@ -28,7 +28,13 @@ async fn a_path_with_an_id_is_one_route_and_what_nobody_knows_is_one_too() {
     let database = database("reader").await;
     let api = Router::new().route("/accounts/{id}", get(async || "an account"));
     let requests = measure::register(&database.metrics.registry);
-    let around = Surroundings { max_body: 1024, admission: Admission::new(16), requests, service: Span::none() };
+    let around = Surroundings {
+        server: "/".into(),
+        max_body: 1024,
+        admission: Admission::new(16),
+        requests,
+        service: Span::none(),
+    };
     let app = http::app(api, OpenApiBuilder::new().build(), around);
     let brew = Method::from_bytes(b"BREW").unwrap();
     for round in 0..5 {

@@ -30,7 +30,7 @@ use utoipa::openapi::OpenApiBuilder;
 async fn app(api: Router, connections: u32) -> Router {
     let requests = measure::register(&database("reader").await.metrics.registry);
     let admission = Admission::new(connections);
-    let around = Surroundings { max_body: 1024, admission, requests, service: Span::none() };
+    let around = Surroundings { server: "/".into(), max_body: 1024, admission, requests, service: Span::none() };
     http::app(api, OpenApiBuilder::new().build(), around)
 }
 

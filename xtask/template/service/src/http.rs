@@ -31,7 +31,7 @@ struct RecordView {
 /// What is recorded of a customer.
 #[utoipa::path(
     get, path = "/records/{customer_id}", params(("customer_id" = Uuid, Path, description = "The customer's id")),
-    responses((status = 200, body = RecordView), (status = 404, body = Problem, description = "No such record"))
+    responses((status = 200, body = RecordView, description = "The record"), (status = 404, body = Problem, description = "No such record"))
 )]
 async fn get_record(
     State(database): State<Database>,
