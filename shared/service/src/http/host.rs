@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn status(uri: &str, hosts: &[&str]) -> u16 {
-        let allowed: AllowedHosts = "customer, Shop.example.com.,,".parse().unwrap();
+        let allowed: AllowedHosts = "orders, Shop.example.com.,,".parse().unwrap();
         let checked = allowed.check(&request(uri, hosts, Version::HTTP_11));
         checked.err().map_or(200, |problem| problem.into_response().status().as_u16())
     }
@@ -120,7 +120,7 @@ mod tests {
             "[::1]:8080",
             "[2001:db8::7]",
             "10.244.0.17:9080",
-            "customer:8080",
+            "orders:8080",
             "shop.example.com",
             "SHOP.example.com.:443",
         ] {
@@ -133,8 +133,8 @@ mod tests {
         for host in [
             "evil.example",
             "127.0.0.1.evil.example",
-            "customer.evil.example",
-            "xcustomer",
+            "orders.evil.example",
+            "xorders",
             "localhost.evil.example",
             "example.com",
             "2130706433",
