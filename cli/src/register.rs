@@ -43,6 +43,7 @@ pub fn register(args: RegisterArgs) -> anyhow::Result<()> {
         println!("customer id  {}", registered.customer_id);
         println!("event id     {}  (also the correlation id)", registered.event_id);
         println!("trace id     {}", registered.trace_id);
+        println!("access token {}  (for the customer's name and address)", registered.access_token);
     }
     Ok(())
 }

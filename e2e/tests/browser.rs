@@ -11,6 +11,7 @@ mod browser {
 
     mod access;
     mod appearance;
+    mod below;
     mod flow;
     mod keyboard;
     mod live;

@@ -20,6 +20,7 @@ mod faults {
     mod order;
     mod outages;
     mod poison;
+    mod privacy;
     mod rights;
     mod tracing_away;
 }

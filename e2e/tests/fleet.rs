@@ -6,6 +6,7 @@
 mod fleet {
     mod environment;
 
+    mod access;
     mod idempotency;
     mod input;
     mod metrics;

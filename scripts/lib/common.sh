@@ -227,7 +227,7 @@ load_secrets() {
     (umask 077 && : >"$file")
   fi
   # One by one: a folder from before there was one gets it now.
-  for name in {POSTGRES,ADMIN,MONITOR}_PASSWORD $(service_passwords) ERLANG_COOKIE ADMIN_TOKEN; do
+  for name in {POSTGRES,ADMIN,MONITOR}_PASSWORD $(service_passwords) ERLANG_COOKIE ADMIN_TOKEN ACCESS_TOKEN_KEY; do
     grep -q "^$name=" "$file" || echo "$name=$(random)" >>"$file"
   done
   # shellcheck source=/dev/null

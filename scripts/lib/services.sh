@@ -37,6 +37,7 @@ service_settings() {
   echo "OPS_ADDR=127.0.0.1:${!ops}"
   echo "ADMIN_TOKEN=$ADMIN_TOKEN"
   echo "LOG_FORMAT=json"
+  [[ $1 != customer ]] || echo "ACCESS_TOKEN_KEYS=local:$ACCESS_TOKEN_KEY"
   if [[ $1 == email ]]; then
     echo "SMTP_URL=smtp://127.0.0.1:$SMTP_PORT"
     echo "PUBLIC_URL=http://127.0.0.1:$EMAIL_PORT"

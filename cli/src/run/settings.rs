@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 use contracts::{SERVICES, ServiceInfo};
+use customer::CustomerConfig;
 use email::EmailConfig;
 use flow_view::FlowViewConfig;
 use messaging::middleware::Faults;
 use secrecy::SecretString;
 use service::{
     config::{CommonConfig, RetentionConfig},
+    http::{host::AllowedHosts, public_url::PublicUrl},
     telemetry::TelemetryConfig,
 };
 
@@ -41,6 +43,8 @@ pub struct RunArgs {
     pub bus: BusKind,
     #[command(flatten)]
     each: Each,
+    #[command(flatten, next_help_heading = "Settings of customer")]
+    customer: CustomerConfig,
     #[command(flatten, next_help_heading = "Settings of email")]
     email: EmailConfig,
     #[command(flatten, next_help_heading = "Settings of flow_view")]
@@ -60,6 +64,7 @@ struct Own {
     amqp_url: Option<SecretString>,
     http_addr: SocketAddr,
     ops_addr: SocketAddr,
+    public_url: Option<PublicUrl>,
 }
 
 /// A setting of a service: `--flow-view-http-addr`, `FLOW_VIEW_HTTP_ADDR`.
@@ -73,7 +78,7 @@ fn setting(service: &ServiceInfo, name: &str, help: &'static str) -> Arg {
         .help(help)
 }
 
-fn settings(service: &ServiceInfo) -> [Arg; 4] {
+fn settings(service: &ServiceInfo) -> [Arg; 5] {
     let secret = |name, help| {
         let url = setting(service, name, help).value_name("URL").hide_env_values(true);
         url.value_parser(value_parser!(SecretString))
@@ -92,6 +97,9 @@ fn settings(service: &ServiceInfo) -> [Arg; 4] {
             service.operations_port,
             "Where the operations port listens: health, administration. Not for the public",
         ),
+        setting(service, "public_url", "Where others reach the public API, if that is another address: behind a proxy")
+            .value_name("URL")
+            .value_parser(value_parser!(PublicUrl)),
     ]
 }
 
@@ -116,6 +124,7 @@ impl FromArgMatches for Each {
                 amqp_url: matches.get_one::<SecretString>(&id("amqp_url")).cloned(),
                 http_addr: address("http_addr")?,
                 ops_addr: address("ops_addr")?,
+                public_url: matches.get_one::<PublicUrl>(&id("public_url")).cloned(),
             })
         });
         own.collect::<Result<_, _>>().map(Self)
@@ -134,13 +143,16 @@ struct Every {
     /// How many database connections each service opens at most.
     #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=200))]
     database_connections: u32,
+    /// The names under which all are asked, beside `localhost` and addresses, separated by commas: any other `Host` is refused.
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "NAMES")]
+    allowed_hosts: AllowedHosts,
     /// How many messages each service handles per second at most; no limit if not set.
     #[arg(long, env, value_parser = clap::value_parser!(u64).range(1..))]
     messages_per_second: Option<u64>,
     /// For how many hours a message that fails is tried again before it is dead.
     #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
     parked_hours: u32,
-    /// Whoever bears this token may use the paths under /admin; without one they answer 403.
+    /// Whoever bears this token may use the paths under /admin, which answer 403 without one, and read names and addresses.
     #[arg(long, env, hide_env_values = true)]
     admin_token: Option<SecretString>,
     /// Build the state from the histories at a first start without mails and follow-ups: for a lost database.
@@ -164,7 +176,7 @@ impl RunArgs {
 
     /// What only some services have.
     pub fn own(&self) -> OwnSettings {
-        OwnSettings { email: self.email.clone(), flow_view: self.flow_view.clone() }
+        OwnSettings { customer: self.customer.clone(), email: self.email.clone(), flow_view: self.flow_view.clone() }
     }
 
     /// What all have: each service's, as its own process would have read it, in the order of [`SERVICES`].
@@ -183,6 +195,8 @@ impl Own {
             amqp_url: self.amqp_url.unwrap_or_default(),
             http_addr: self.http_addr,
             ops_addr: self.ops_addr,
+            allowed_hosts: every.allowed_hosts,
+            public_url: self.public_url,
             messages_per_second: every.messages_per_second,
             parked_hours: every.parked_hours,
             admin_token: every.admin_token,

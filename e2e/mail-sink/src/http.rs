@@ -1,12 +1,15 @@
 //! The part of Mailpit's HTTP API that tests and scripts use, with Mailpit's names.
 
-use std::sync::Arc;
+#![expect(clippy::disallowed_types, reason = "what it can't read may be answered with plain text")]
+
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, State},
-    http::StatusCode,
+    extract::{Path, Query, Request, State},
+    http::{StatusCode, header::HOST, uri::Authority},
+    middleware::{Next, from_fn},
     response::{IntoResponse, Redirect, Response},
     routing::{get, put},
 };
@@ -31,6 +34,20 @@ pub fn api(sink: Arc<Sink>) -> Router {
         .route("/readyz", get(async || "ok"))
         .route("/away", put(away))
         .with_state(sink)
+        .layer(from_fn(by_our_name))
+}
+
+/// Mails hold names and addresses: a page from elsewhere that has its own name point here (DNS rebinding) gets none. A name
+/// is only `localhost`; an address can't be pointed elsewhere.
+async fn by_our_name(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).map(|host| Authority::try_from(host.as_bytes()));
+    let is_ours = |name: &str| name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    match host {
+        Some(host) if !host.as_ref().is_ok_and(|host| is_ours(host.host())) => {
+            (StatusCode::MISDIRECTED_REQUEST, "ask by address, or for localhost").into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// A page of a list or of search results.

@@ -149,3 +149,16 @@ async fn while_the_sink_is_away_nobody_listens_and_open_sessions_are_cut() -> an
     assert_eq!(sink.send(&mail_to("ada@example.com")).await?, [220, 250, 250, 354, 250, 221]);
     Ok(())
 }
+
+#[tokio::test]
+async fn mails_are_not_for_pages_from_elsewhere() -> anyhow::Result<()> {
+    let sink = TestSink::start().await?;
+    for (host, status) in
+        [("evil.example", 421), ("127.0.0.1.evil.example", 421), ("localhost:8025", 200), ("[::1]:8025", 200)]
+    {
+        let url = format!("{}/messages", sink.url);
+        let answer = reqwest::Client::new().get(url).header("host", host).send().await?;
+        ensure!(answer.status() == status, "{host}: {}", answer.status());
+    }
+    Ok(())
+}

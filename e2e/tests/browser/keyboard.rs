@@ -61,7 +61,7 @@ async fn parked_messages_are_opened_and_one_is_looked_at() -> anyhow::Result<()>
         tab_to(browser, "#token").await?;
         browser.type_text(&token()?).await?;
         browser.press(ENTER).await?;
-        let row = format!("#messages a[href='{}']", poison.path("loyalty"));
+        let row = format!("#messages a[href='{}']", poison.link("loyalty"));
         browser.find(&row, "dead").await?;
         tab_to(browser, &row).await?;
         browser.press(ENTER).await?;

@@ -14,7 +14,7 @@ async fn poison_is_corrected_and_retried_and_its_flow_goes_on() -> anyhow::Resul
     with_browser(&["422"], async |browser| {
         sign_in(browser).await?;
         for service in REACTING {
-            browser.find(&format!("#messages a[href='{}']", poison.path(service)), "dead").await?.click().await?;
+            browser.find(&format!("#messages a[href='{}']", poison.link(service)), "dead").await?.click().await?;
             browser.find("#record", "missing field `name`").await?;
             correct(browser, &poison).await?;
             browser.find("#record [data-key=retry]", "Retry now").await?.click().await?;
@@ -76,7 +76,7 @@ async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
     with_browser(&[], async |browser| {
         sign_in(browser).await?;
         for service in REACTING {
-            browser.find(&format!("#messages a[href='{}']", poison.path(service)), "dead").await?.click().await?;
+            browser.find(&format!("#messages a[href='{}']", poison.link(service)), "dead").await?.click().await?;
             browser.find("#record [data-key=discard]", "Give it up").await?.click().await?;
             let confirm = browser.find("#discard button.danger", "Give it up for good").await?;
             confirm.click().await?;
@@ -99,6 +99,7 @@ async fn a_message_is_given_up_for_a_reason_only() -> anyhow::Result<()> {
 async fn a_wrong_token_opens_nothing_and_a_right_one_can_be_forgotten() -> anyhow::Result<()> {
     with_browser(&["401"], async |browser| {
         browser.visit(&page("/parked")?).await?;
+        browser.find("#sign-in h2", "Who looks after them?").await?;
         browser.find("#operator-name", "").await?.fill("browser test").await?;
         browser.find("#token", "").await?.fill("a guess").await?;
         browser.find("#sign-in button", "Open").await?.click().await?;

@@ -121,6 +121,11 @@ impl Poison {
 
     /// Where the page shows what a service has parked.
     pub fn path(&self, service: &str) -> String {
-        format!("/parked?service={service}&message={}", self.event_id)
+        format!("/{}", self.link(service))
+    }
+
+    /// How pages link there.
+    pub fn link(&self, service: &str) -> String {
+        format!("parked?service={service}&message={}", self.event_id)
     }
 }

@@ -48,7 +48,7 @@ async fn poison_is_kept_with_its_reason_and_blocks_nobody() -> anyhow::Result<()
 }
 
 /// A CloudEvent as the fleet's own.
-fn envelope(event_type: &str, subject: Uuid, data: &serde_json::Value) -> Vec<u8> {
+pub fn envelope(event_type: &str, subject: Uuid, data: &serde_json::Value) -> Vec<u8> {
     let id = Uuid::now_v7();
     let event = json!({
         "specversion": "1.0", "id": id, "type": event_type, "source": "/customer", "subject": subject,

@@ -21,6 +21,7 @@ async fn a_body_that_is_no_registration_is_refused_as_what_it_is() -> anyhow::Re
         ("nothing", "application/json", String::new(), 400),
         ("half a surrogate pair", "application/json", r#"{"email": "\ud800"}"#.to_owned(), 400),
         ("an array", "application/json", format!("[{}]", good()), 422),
+        ("a field twice", "application/json", good().replacen('{', r#"{"name": "Eve", "#, 1), 422),
         ("a text", "application/json", r#""ada@example.com""#.to_owned(), 422),
         ("over 64 KiB", "application/json", too_large, 413),
         ("text/plain", "text/plain", good(), 415),
@@ -35,7 +36,7 @@ async fn a_body_that_is_no_registration_is_refused_as_what_it_is() -> anyhow::Re
 async fn every_bad_field_is_named_at_once() -> anyhow::Result<()> {
     let (email, name) = (json!("ada@example.com"), json!("Ada"));
     let long_address = format!("{}@example.com", "a".repeat(250));
-    let table: [(Value, &[&str]); 16] = [
+    let table: [(Value, &[&str]); 18] = [
         (json!({}), &["email", "name"]),
         (json!({ "email": email }), &["name"]),
         (json!({ "email": email, "name": null }), &["name"]),
@@ -46,6 +47,8 @@ async fn every_bad_field_is_named_at_once() -> anyhow::Result<()> {
         (json!({ "email": email, "name": "a".repeat(201) }), &["name"]),
         (json!({ "email": email, "name": "Ada\r\nBcc: eve@example.com" }), &["name"]),
         (json!({ "email": email, "name": "Ada\u{0}" }), &["name"]),
+        (json!({ "email": email, "name": "Ada\u{202e}olleH" }), &["name"]),
+        (json!({ "email": email, "name": "\u{3164}\u{200b}" }), &["name"]),
         (json!({ "email": "ada", "name": name }), &["email"]),
         (json!({ "email": "Ada <ada@example.com>", "name": name }), &["email"]),
         (json!({ "email": "ada@example.com\r\nBcc: eve@example.com", "name": name }), &["email"]),

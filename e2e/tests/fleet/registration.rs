@@ -121,7 +121,9 @@ async fn a_caller_s_trace_goes_on_in_the_fleet() -> anyhow::Result<()> {
 async fn a_customer_is_found_where_location_says() -> anyhow::Result<()> {
     let (api, email) = (api()?, address("example.com"));
     let answer = send(api.registering(&email, "Ada Lovelace")).await?;
-    let found = send(api.request(Method::GET, answer.header("location"))).await?;
+    let body = answer.json();
+    let token = body["access_token"].as_str().context("no access_token")?;
+    let found = send(api.request(Method::GET, answer.header("location")).bearer_auth(token)).await?;
     ensure!(found.status == 200, "{found:?}");
     for field in ["id", "email", "name", "registered_at"] {
         let (posted, found) = (&answer.json()[field], &found.json()[field]);

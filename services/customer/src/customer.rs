@@ -1,6 +1,6 @@
 //! The domain: what a customer is, and when one is onboarded.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::LazyLock};
 
 use contracts::{
     CustomerId,
@@ -8,6 +8,7 @@ use contracts::{
 };
 use email_address::{EmailAddress as Syntax, Options};
 use jiff::Timestamp;
+use regex::Regex;
 use thiserror::Error;
 
 /// An address that a mail can be sent to: RFC 5321, ASCII, with a domain.
@@ -38,6 +39,11 @@ impl EmailAddress {
         }
     }
 
+    /// An address that was taken before, whatever the rules were then.
+    pub(crate) fn stored(address: String) -> Self {
+        Self(address)
+    }
+
     /// The address itself.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,6 +66,24 @@ pub enum BadCustomerName {
     /// A line break would be a new line in a mail's header, a NUL can't be stored.
     #[error("must not have control characters")]
     Control,
+    /// They turn the direction of whatever text stands after them.
+    #[error("must not have characters that change the direction of text")]
+    Bidi,
+    /// A person would see no name at all.
+    #[error("must have a character that can be seen")]
+    Invisible,
+}
+
+/// Unicode Standard Annex 9, section 2.
+static BIDI_CONTROL: LazyLock<Regex> = LazyLock::new(|| class(r"\p{Bidi_Control}"));
+/// What has no shape of its own: spaces, formats, marks, and those that fonts leave out (Unicode's derived property) or draw
+/// blank, as the empty Braille pattern.
+static VISIBLE: LazyLock<Regex> =
+    LazyLock::new(|| class(r"[^\p{White_Space}\p{C}\p{M}\p{Default_Ignorable_Code_Point}\u{2800}]"));
+
+#[expect(clippy::expect_used, reason = "a text of ours, which tests read")]
+fn class(text: &str) -> Regex {
+    Regex::new(text).expect("a class of characters")
 }
 
 impl CustomerName {
@@ -72,9 +96,18 @@ impl CustomerName {
             Err(BadCustomerName::TooLong)
         } else if name.chars().any(char::is_control) {
             Err(BadCustomerName::Control)
+        } else if BIDI_CONTROL.is_match(name) {
+            Err(BadCustomerName::Bidi)
+        } else if !VISIBLE.is_match(name) {
+            Err(BadCustomerName::Invisible)
         } else {
             Ok(Self(name.to_owned()))
         }
+    }
+
+    /// A name that was taken before, whatever the rules were then.
+    pub(crate) fn stored(name: String) -> Self {
+        Self(name)
     }
 
     /// The name itself.
@@ -260,6 +293,33 @@ mod tests {
         assert_eq!(name("Ada\r\nBcc: all"), Err(BadCustomerName::Control));
         assert_eq!(name(&"é".repeat(200)), Ok("é".repeat(200)));
         assert_eq!(name(&"é".repeat(201)), Err(BadCustomerName::TooLong));
+    }
+
+    #[test]
+    fn names_can_be_seen_and_turn_no_text_around() {
+        let name = |text: &str| CustomerName::parse(text).map(drop);
+        for good in ["李", "Ève", "O\u{2019}Brien", "عائشة", "नी\u{200d}ल", "🦄", "X Æ A-12", "e\u{301}"]
+        {
+            assert_eq!(name(good), Ok(()), "{good:?}");
+        }
+        for turned in ["Ada\u{202e}olleH", "\u{200f}Ada", "\u{2066}Ada\u{2069}", "A\u{61c}"] {
+            assert_eq!(name(turned), Err(BadCustomerName::Bidi), "{turned:?}");
+        }
+        for unseen in [
+            "\u{200b}",
+            "\u{feff}\u{2060}",
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{ad}",
+            "\u{2800}",
+            "\u{301}",
+            "\u{200b} \u{200b}",
+            "\u{e0041}\u{e007f}",
+            "\u{fe0f}",
+            "\u{e000}",
+        ] {
+            assert_eq!(name(unseen), Err(BadCustomerName::Invisible), "{unseen:?}");
+        }
     }
 
     fn fact() -> impl Strategy<Value = Fact> {

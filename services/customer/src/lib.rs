@@ -15,15 +15,19 @@ use contracts::{
     },
 };
 use messaging::{database::Database, handler::Handlers, worker};
-use service::Service;
+use service::{Service, http::MAX_BODY};
 use sqlx::migrate::Migrator;
 
+pub mod access;
+mod config;
 pub mod customer;
 mod http;
 mod idempotency;
 pub mod onboarding;
 pub mod register;
 mod store;
+
+pub use config::CustomerConfig;
 
 /// Its name, its ports and its role.
 pub const SERVICE: ServiceInfo = contracts::services::CUSTOMER;
@@ -38,16 +42,17 @@ pub fn handlers() -> Handlers {
         .on::<StatusPointsAdded>(onboarding::PointsAdded)
 }
 
-/// The service on `database`.
-pub fn service(database: &Database) -> Service {
-    let (http, openapi) = http::api(database.for_requests());
-    Service {
+/// The service on `database`. Fails if a setting is wrong.
+pub fn service(database: &Database, config: &CustomerConfig) -> anyhow::Result<Service> {
+    let (http, openapi) = http::api(database.for_requests(), config.access_keys()?);
+    Ok(Service {
         name: SERVICE.name,
         publishes: events::customer::ALL,
         handlers: handlers(),
         migrations: &MIGRATIONS,
         http,
         openapi,
+        max_body: MAX_BODY,
         tasks: vec![("idempotency keys", worker::task(idempotency::Purge { database: database.clone() }))],
-    }
+    })
 }

@@ -35,8 +35,8 @@ pub async fn find(sql: &mut PgConnection, id: CustomerId) -> Result<Option<Custo
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Customer {
         id,
-        email: EmailAddress::parse(&row.email).map_err(decoding)?,
-        name: CustomerName::parse(&row.name).map_err(decoding)?,
+        email: EmailAddress::stored(row.email),
+        name: CustomerName::stored(row.name),
         registered_at: row.registered_at.to_jiff(),
         gate: gate(&row.status, &row.welcome_email, row.status_points)?,
         onboarded_at: row.onboarded_at.map(SqlTimestamp::to_jiff),

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
@@ -16,6 +16,7 @@ use contracts::{
         loyalty::StatusPointsAdded,
     },
 };
+use customer::CustomerConfig;
 use event::Event;
 use jiff::Timestamp;
 use messaging::{
@@ -25,6 +26,7 @@ use messaging::{
     testing::{self, TestService, settle},
 };
 use serde_json::{Value, json};
+use service::bearer::AdminToken;
 use sqlx::migrate::Migrator;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -49,7 +51,7 @@ impl Stage {
         let database = testing::database(customer::SERVICE.name, &customer::MIGRATIONS).await;
         let (handlers, publishes) = (customer::handlers(), events::customer::ALL);
         let service = TestService::start(&database, &bus, publishes, handlers, testing::settings()).await;
-        let http = customer::service(&database).http;
+        let http = customer::service(&database, &CustomerConfig::default()).unwrap().http;
         service.until_live().await;
         Self { database, http, customer: service, email, loyalty }
     }
@@ -61,6 +63,18 @@ impl Stage {
         }
         let response = self.http.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
         let status = response.status();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await.unwrap()).unwrap())
+    }
+
+    /// The answer to who asks for a customer, bearing `token`.
+    async fn get_as(&self, id: CustomerId, token: Option<&str>) -> (StatusCode, Value) {
+        let mut request = Request::get(format!("/customers/{id}"));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let response = self.http.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status();
+        assert_eq!(response.headers().contains_key("www-authenticate"), status == StatusCode::UNAUTHORIZED);
         (status, serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await.unwrap()).unwrap())
     }
 
@@ -165,6 +179,51 @@ async fn an_address_is_taken_whatever_its_case() {
     let (status, problem) = stage.post(None, json!({ "email": "Ada@Example.COM", "name": "Ada" })).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(problem["errors"][0]["field"], "email");
+}
+
+#[tokio::test]
+async fn name_and_address_are_for_who_registered_them_and_for_operators() {
+    let mut stage = Stage::new().await;
+    let (_, ada) = stage.post(None, json!({ "email": "ada@example.com", "name": "Ada" })).await;
+    let (_, bob) = stage.post(None, json!({ "email": "bob@example.com", "name": "Bob" })).await;
+    let id = CustomerId(ada["id"].as_str().unwrap().parse().unwrap());
+    let (status, open) = stage.get_as(id, None).await;
+    assert_eq!((status, &open["status"]), (StatusCode::OK, &json!("registered")));
+    assert!(!open.to_string().contains("Ada") && !open.to_string().contains("ada@"), "{open}");
+    assert!(open.get("name").is_none() && open.get("email").is_none(), "absent, not null: {open}");
+
+    let (status, whole) = stage.get_as(id, ada["access_token"].as_str()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!((&whole["name"], &whole["email"]), (&json!("Ada"), &json!("ada@example.com")));
+    let nobody = CustomerId(Uuid::now_v7());
+    for (id, token) in [(id, bob["access_token"].as_str()), (id, Some("x")), (nobody, ada["access_token"].as_str())] {
+        let (status, refused) = stage.get_as(id, token).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        assert!(!refused.to_string().contains("Ada"), "{refused}");
+    }
+
+    assert_eq!(stage.get_as(id, Some("operators")).await.0, StatusCode::UNAUTHORIZED);
+    stage.http = stage.http.layer(Extension(AdminToken::new(Some(&"operators".into()))));
+    assert_eq!(stage.get_as(id, Some("operators")).await.1["name"], "Ada");
+    assert_eq!(stage.get_as(id, Some("operator")).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_token_outlasts_the_process_and_a_change_of_keys() {
+    let mut stage = Stage::new().await;
+    let [old, new] = ["old:0123456789abcdef0123456789abcdef", "new:fedcba9876543210fedcba9876543210"];
+    let with = |keys: &str| {
+        let config = CustomerConfig { access_token_keys: Some(keys.into()) };
+        customer::service(&stage.database, &config).unwrap().http
+    };
+    let [first, rotated, without] = [old, &format!("{new},{old}"), new].map(with);
+    stage.http = first;
+    let (_, ada) = stage.post(None, json!({ "email": "ada@example.com", "name": "Ada" })).await;
+    let (id, token) = (ada["id"].as_str().unwrap().parse().unwrap(), ada["access_token"].as_str());
+    stage.http = rotated;
+    assert_eq!(stage.get_as(CustomerId(id), token).await.1["name"], "Ada");
+    stage.http = without;
+    assert_eq!(stage.get_as(CustomerId(id), token).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -1,15 +1,14 @@
 //! The public API.
 
-use axum::{
-    Json, Router,
-    extract::{Query, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use contracts::CustomerId;
 use jiff::Timestamp;
 use messaging::database::Database;
 use serde::{Deserialize, Serialize};
-use service::problem::{FieldProblem, Problem};
+use service::{
+    http::extract::Query,
+    problem::{FieldProblem, Problem},
+};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -25,9 +24,10 @@ pub fn api(database: Database) -> (Router, utoipa::openapi::OpenApi) {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
     /// Whose mails.
-    #[param(value_type = Uuid)]
+    #[param(value_type = Uuid, required = true)]
     customer_id: Option<String>,
 }
 

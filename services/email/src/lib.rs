@@ -17,7 +17,7 @@ use contracts::{
     },
 };
 use messaging::{database::Database, handler::Handlers, worker};
-use service::Service;
+use service::{Service, http::MAX_BODY};
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 
@@ -69,6 +69,7 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
         migrations: &MIGRATIONS,
         http,
         openapi,
+        max_body: MAX_BODY,
         tasks: SENDERS.map(sender).into(),
     })
 }

@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::{
     Router,
-    extract::Path,
     http::{
         HeaderMap, HeaderName, StatusCode, Uri,
         header::{
@@ -18,7 +17,7 @@ use axum::{
 };
 use contracts::services::{Role, with_role};
 use rust_embed::RustEmbed;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 
 /// Nothing but our own files, nothing inline, and no page may frame ours: a name that holds markup stays text, and if it
 /// did not, it could do nothing.
@@ -44,10 +43,18 @@ const PAGES: [Page; 3] = [
 ];
 
 impl Page {
+    /// How the pages, which lie beside each other, link to it: below whatever path a proxy puts before them all.
+    fn link(&self) -> &'static str {
+        match self.path.trim_start_matches('/') {
+            "" => "./",
+            name => name,
+        }
+    }
+
     /// As it is sent. The texts are ours: nothing needs to be escaped.
     fn html(&self) -> String {
         let [shell, main] = ["shell.html".to_owned(), format!("{0}/{0}.html", self.name)].map(|name| text(&name));
-        let link = format!("<a href=\"{}\"", self.path);
+        let link = format!("<a href=\"{}\"", self.link());
         let shell = shell.replace(&link, &format!("{link} aria-current=\"page\""));
         let services = with_role(Role::Participant).collect::<Vec<_>>().join(" ");
         let shell = shell.replace("{{services}}", &services);
@@ -73,7 +80,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 /// Where the page of parked messages was before.
 async fn moved(uri: Uri) -> Redirect {
-    Redirect::permanent(&uri.to_string().replacen("/hospital", "/parked", 1))
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Redirect::permanent(&format!("parked{query}"))
 }
 
 fn asset(name: &str, request: &HeaderMap) -> Response {
@@ -156,9 +164,12 @@ mod tests {
             assert!(html.contains("<main id=\"main\"") && !html.contains("{{"), "{html}");
             assert!(html.contains(&format!("<title>{} · ", page.title)), "{html}");
             assert!(html.contains("data-services=\"customer "), "{html}");
+            for attribute in ["href=\"/", "src=\"/", "action=\"/"] {
+                assert!(!html.contains(attribute), "{}: {attribute}", page.path);
+            }
             let marked = html.matches("aria-current").count();
             assert_eq!(marked, usize::from(page.path != "/flow"), "{html}");
-            for part in html.split('"').filter_map(|text| text.strip_prefix("/assets/")) {
+            for part in html.split('"').filter_map(|text| text.strip_prefix("assets/")) {
                 assert!(Assets::get(part).is_some(), "{}: {part}", page.path);
             }
         }
@@ -174,6 +185,6 @@ mod tests {
         let request = Request::get("/hospital?service=email&message=1").body(Body::empty()).unwrap();
         let response = routes::<()>().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
-        assert_eq!(response.headers()["location"], "/parked?service=email&message=1");
+        assert_eq!(response.headers()["location"], "parked?service=email&message=1");
     }
 }

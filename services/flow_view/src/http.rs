@@ -16,16 +16,11 @@ pub use state::AppState;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "flow_view", description = "Every flow: its events, its missing steps, how it stands."),
-    paths(
-        flows::list,
-        flows::count,
-        flows::show,
-        stream::stream,
-        overview::overview,
-        get_choreography,
-        proxy::register
-    )
+    info(
+        title = "flow_view",
+        description = "Every flow: its events, its missing steps, how it stands. What its pages ask of other services goes through here as well, and is described by these."
+    ),
+    paths(flows::list, flows::count, flows::show, stream::stream, overview::overview, get_choreography)
 )]
 struct Api;
 
@@ -45,7 +40,7 @@ pub fn api(view: AppState) -> (Router, utoipa::openapi::OpenApi) {
 }
 
 /// The choreography, as it is declared.
-#[utoipa::path(get, path = "/choreography", responses((status = 200, description = "Events, reactions, services")))]
+#[utoipa::path(get, path = "/choreography", responses((status = 200, body = Value, description = "Events, reactions, services")))]
 async fn get_choreography() -> Json<Declaration> {
     Json(choreography::declaration())
 }

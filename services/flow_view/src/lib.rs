@@ -67,6 +67,8 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         migrations: &MIGRATIONS,
         http,
         openapi,
+        // An event that goes through to a service's administration.
+        max_body: 2 * event::MAX_SIZE,
         tasks: vec![
             ("projector", worker::task(projector)),
             ("directory", worker::task(directory)),

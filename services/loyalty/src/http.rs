@@ -1,15 +1,11 @@
 //! The public API.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use contracts::CustomerId;
 use jiff::Timestamp;
 use messaging::database::Database;
 use serde::Serialize;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -60,7 +56,7 @@ impl From<Entry> for EntryView {
 /// A customer's points and where they come from.
 #[utoipa::path(
     get, path = "/accounts/{customer_id}", params(("customer_id" = Uuid, Path, description = "The customer's id")),
-    responses((status = 200, body = AccountView), (status = 404, body = Problem, description = "No such account"))
+    responses((status = 200, body = AccountView, description = "The account"), (status = 404, body = Problem, description = "No such account"))
 )]
 async fn get_account(
     State(database): State<Database>,

@@ -15,7 +15,7 @@ use contracts::{
     },
 };
 use messaging::{database::Database, handler::Handlers};
-use service::Service;
+use service::{Service, http::MAX_BODY};
 use sqlx::migrate::Migrator;
 
 pub mod account;
@@ -50,6 +50,7 @@ pub fn service(database: &Database) -> Service {
         migrations: &MIGRATIONS,
         http,
         openapi,
+        max_body: MAX_BODY,
         tasks: Vec::new(),
     }
 }

@@ -28,6 +28,8 @@ pub struct Registered {
     pub trace_id: String,
     pub email: String,
     pub status: String,
+    /// Shows name and address of the customer again.
+    pub access_token: String,
 }
 
 /// Registers a customer with the service at `url`.
@@ -43,13 +45,14 @@ async fn registered(response: Response) -> anyhow::Result<Registered> {
         id: Uuid,
         email: String,
         status: String,
+        access_token: String,
     }
     let event_id = header(response.headers(), "x-event-id")?.parse().context("x-event-id")?;
     let trace_id = header(response.headers(), "x-trace-id")?;
     let customer: Customer = response.json().await.context("the answer is not a customer")?;
-    let Customer { id: customer_id, email, status } = customer;
+    let Customer { id: customer_id, email, status, access_token } = customer;
     // The first event of a flow gives the flow its id.
-    Ok(Registered { customer_id, event_id, correlation_id: event_id, trace_id, email, status })
+    Ok(Registered { customer_id, event_id, correlation_id: event_id, trace_id, email, status, access_token })
 }
 
 fn header(headers: &HeaderMap, name: &str) -> anyhow::Result<String> {

@@ -6,7 +6,10 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser};
 use messaging::{middleware::Faults, retention::Retention};
 use secrecy::SecretString;
 
-use crate::telemetry::TelemetryConfig;
+use crate::{
+    http::{host::AllowedHosts, public_url::PublicUrl},
+    telemetry::TelemetryConfig,
+};
 
 /// What every service can be told.
 #[derive(Clone, Debug, Args)]
@@ -26,13 +29,20 @@ pub struct CommonConfig {
     /// Where the operations port listens: health, administration. Not for the public.
     #[arg(long, env)]
     pub ops_addr: SocketAddr,
+    /// The names under which both are asked, beside `localhost` and addresses, separated by commas: any other `Host` is refused.
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "NAMES")]
+    pub allowed_hosts: AllowedHosts,
+    /// Where others reach the public API, if that is another address: behind a proxy, say `https://example.com/path`. The
+    /// name is allowed, and the path may stand before all paths.
+    #[arg(long, env, value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
     /// How many messages are handled per second at most; no limit if not set.
     #[arg(long, env, value_parser = clap::value_parser!(u64).range(1..))]
     pub messages_per_second: Option<u64>,
     /// For how many hours a message that fails is tried again before it is dead.
     #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
     pub parked_hours: u32,
-    /// Whoever bears this token may use the paths under /admin; without one they answer 403.
+    /// Whoever bears this token may use the paths under /admin, which answer 403 without one, and read names and addresses.
     #[arg(long, env, hide_env_values = true)]
     pub admin_token: Option<SecretString>,
     /// Build the state from the histories at a first start without mails and follow-ups: for a lost database.

@@ -20,37 +20,69 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{problem::Problem, telemetry::jaeger_propagator::JaegerPropagator};
 
 mod admission;
+pub mod description;
 pub mod exposition;
+pub mod extract;
+pub mod host;
 pub mod measure;
+pub mod public_url;
+mod receive;
 pub mod server;
 
 pub use admission::Admission;
 use admission::admit;
+use description::complete;
 use measure::{Requests, measure};
+pub use receive::receive;
 
-/// The largest request body, in bytes.
-const MAX_BODY: usize = 64 * 1024;
+/// The largest request body of most services, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
 /// How long a request may take; below the 10 s of a shutdown.
 const TIME_LIMIT: Duration = Duration::from_secs(9);
 
-/// `api` with everything around it; its spans belong to `service`.
-pub fn app(api: Router, description: OpenApi, admission: Admission, requests: Requests, service: Span) -> Router {
-    let api = api
-        .fallback(|| async { Problem::not_found("there is nothing here") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
-        })
-        .layer(DefaultBodyLimit::max(MAX_BODY));
-    limited(api)
-        .layer(from_fn_with_state(service, trace))
-        .layer(from_fn_with_state(admission, admit))
-        .layer(from_fn_with_state(requests, measure))
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+/// What is around a public API.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Where the API is found: a path, or a whole URL.
+    pub server: String,
+    /// The largest body of a request, in bytes.
+    pub max_body: usize,
+    /// How many requests run at once.
+    pub admission: Admission,
+    /// How long they took.
+    pub requests: Requests,
+    /// What their spans belong to.
+    pub service: Span,
+}
+
+/// `api` with everything around it, and the page that describes it.
+pub fn app(api: Router, description: OpenApi, around: Surroundings) -> Router {
+    limited(answering_problems(api).layer(DefaultBodyLimit::disable()))
+        .layer(from_fn_with_state(around.service, trace))
+        .layer(from_fn_with_state(around.admission, admit))
+        .layer(from_fn_with_state(around.max_body, receive))
+        .layer(from_fn_with_state(around.requests, measure))
+        .merge(docs(complete(description, &around.server)))
+        .method_not_allowed_fallback(not_allowed)
+}
+
+/// The page that shows a description finds it beside itself, below whatever path a proxy puts before both.
+fn docs(description: OpenApi) -> SwaggerUi {
+    SwaggerUi::new("/docs").url("/openapi.json", description).config(Config::from("../openapi.json"))
+}
+
+/// `routes`, with problem details for paths and methods that are none of theirs.
+pub fn answering_problems(routes: Router) -> Router {
+    routes.fallback(async || Problem::not_found("there is nothing here")).method_not_allowed_fallback(not_allowed)
+}
+
+async fn not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
 }
 
 /// `routes`, none of which takes for ever or takes the process with it.

@@ -3,28 +3,25 @@
 //! For those who follow flows and see that an answer is missing. Whoever asks knows the events' ids already, and learns no
 //! more than states and classes of failures: no token is needed.
 
-use axum::{
-    Json, Router,
-    extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    routing::get,
-};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 pub use messaging::inbox::status::MessageStatus;
 use messaging::{database::Database, inbox::status};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{http::extract::Query, problem::Problem};
 
 /// How many messages one question may be about.
 pub const MAX_IDS: usize = 100;
 
 /// Which messages.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct StatusQuery {
     /// Ids of events, separated by commas, at most 100.
+    #[param(pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}){0,99}$")]
     ids: String,
 }
 
@@ -43,13 +40,12 @@ pub fn routes(database: Database) -> Router {
 /// What this service has done with messages.
 #[utoipa::path(
     get, path = "/inbox", params(StatusQuery),
-    responses((status = 200, body = InboxStatus), (status = 400, body = Problem))
+    responses((status = 200, body = InboxStatus, description = "Of those it has ever taken charge of"))
 )]
 pub(crate) async fn inbox_status(
     State(database): State<Database>,
-    query: Result<Query<StatusQuery>, QueryRejection>,
+    Query(StatusQuery { ids }): Query<StatusQuery>,
 ) -> Result<Json<InboxStatus>, Problem> {
-    let Query(StatusQuery { ids }) = query?;
     let ids: Result<Vec<Uuid>, _> = ids.split(',').map(str::parse).collect();
     let wrong = || Problem::new(StatusCode::BAD_REQUEST, "ids are 1 to 100 UUIDs, separated by commas");
     let ids = ids.ok().filter(|ids| ids.len() <= MAX_IDS).ok_or_else(wrong)?;

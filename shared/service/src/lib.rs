@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod bearer;
 pub mod config;
 pub mod health;
 pub mod http;

@@ -1,7 +1,7 @@
 //! Errors of the HTTP APIs: problem details for HTTP APIs (RFC 9457), naming every bad field at once.
 
 use axum::{
-    extract::rejection::QueryRejection,
+    extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection},
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_TYPE, RETRY_AFTER},
@@ -89,6 +89,27 @@ impl Problem {
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
         Self::new(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}
+
+/// A path that can't be understood leads nowhere: 404.
+impl From<PathRejection> for Problem {
+    fn from(_: PathRejection) -> Self {
+        Self::not_found("there is nothing here")
+    }
+}
+
+/// A body that is no JSON, or another than is asked for: 400, 415 or 422.
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+/// A body that breaks off: 400.
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), "the body could not be read")
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Service {
     pub http: HttpRouter,
     /// The API's description.
     pub openapi: OpenApi,
+    /// The largest body that a request to it may have, in bytes.
+    pub max_body: usize,
     /// What else it runs.
     pub tasks: Vec<(&'static str, Task)>,
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router as HttpRouter;
+use axum::{Extension, Router as HttpRouter, middleware::from_fn_with_state};
 use futures_util::FutureExt;
 use messaging::{
     bus::{Bus, Topology},
@@ -22,8 +22,15 @@ use tracing::{Instrument, Span, info, warn};
 
 use crate::{
     admin::{self, Admin},
+    bearer::AdminToken,
     config::CommonConfig,
-    health, http, inbox_status,
+    health,
+    http::{
+        self,
+        host::{self, AllowedHosts},
+        public_url::{PublicUrl, below},
+    },
+    inbox_status,
     migrations::Tables,
     service::Service,
     supervise::Tasks,
@@ -45,6 +52,7 @@ pub fn start(
         tasks: Tasks::new(),
         health: health.clone(),
         created: CancellationToken::new(),
+        hosts: config.allowed_hosts.and(config.public_url.as_ref().and_then(PublicUrl::host)),
         shutdown: shutdown.clone(),
     };
     if let Some(faults) = config.inject_faults {
@@ -74,13 +82,23 @@ pub fn start(
     launch.messaging(&admin, config);
     let metrics = database.metrics.clone();
     let requests = http::measure::register(&metrics.registry);
-    let admission = http::Admission::new(config.database_connections);
-    launch.serve("http", http, http::app(service.http, service.openapi, admission, requests, Span::current()));
+    let around = http::Surroundings {
+        server: config.public_url.as_ref().map_or("/", PublicUrl::as_str).to_owned(),
+        max_body: service.max_body,
+        admission: http::Admission::new(config.database_connections),
+        requests,
+        service: Span::current(),
+    };
+    let admin_token = AdminToken::new(config.admin_token.as_ref());
+    // Some of the public APIs show more to operators.
+    let api = service.http.layer(Extension(admin_token.clone()));
+    let path = config.public_url.as_ref().map_or("", PublicUrl::path);
+    launch.serve("http", http, below(path, http::app(api, service.openapi, around)));
     let operations = health::routes(health.clone(), database.clone())
         .merge(inbox_status::routes(database.clone()))
         .merge(http::exposition::routes(metrics));
-    let operations = http::limited(operations).merge(admin::routes(&admin, config.admin_token.clone()));
-    launch.serve("operations", ops, operations);
+    let operations = http::limited(operations).merge(admin::routes(&admin, admin_token));
+    launch.serve("operations", ops, http::answering_problems(operations));
     let collector = worker::run(Collector::new(database.clone(), health.clone()), health.clone(), shutdown.clone());
     launch.spawn("collector", collector.map(Ok));
     for (name, task) in service.tasks {
@@ -99,6 +117,8 @@ struct Launch {
     health: Health,
     /// Cancelled when the tables are there. HTTP answers 503 until then; everything else waits.
     created: CancellationToken,
+    /// What both servers answer to.
+    hosts: AllowedHosts,
     shutdown: CancellationToken,
 }
 
@@ -121,6 +141,7 @@ impl Launch {
     }
 
     fn serve(&mut self, name: &'static str, listener: TcpListener, app: HttpRouter) {
+        let app = app.layer(from_fn_with_state(self.hosts.clone(), host::check));
         let served = http::server::serve(listener, app, self.shutdown.clone());
         self.spawn(name, async { Ok(served.await?) });
     }

@@ -5,6 +5,7 @@
 mod suite {
     mod audit;
     mod authorization;
+    mod bodies;
     mod desk;
     mod edit;
     mod inbox_status;

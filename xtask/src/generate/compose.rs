@@ -17,7 +17,10 @@ pub fn fill(text: &str) -> anyhow::Result<String> {
             service.http_port, service.operations_port
         )
     });
+    let names: Vec<_> = SERVICES.iter().map(|service| service.name).collect();
+    let hosts = format!("  ALLOWED_HOSTS: {},${{ALLOWED_HOSTS:-}}\n", names.join(","));
     let text = replace(text, "passwords", &passwords)?;
+    let text = replace(&text, "hosts", &hosts)?;
     let text = replace(&text, "urls", &urls)?;
     let by_hand = replace(&text, "services", "")?;
     let generated = SERVICES.iter().filter(|service| !by_hand.contains(&format!("\n  {}:\n", service.name)));

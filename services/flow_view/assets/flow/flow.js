@@ -19,7 +19,7 @@ let timer = null;
 async function look() {
   clearTimeout(timer);
   try {
-    const { flows } = await get(`/flows/${encodeURIComponent(id)}`);
+    const { flows } = await get(`flows/${encodeURIComponent(id)}`);
     show(flows);
     const open = flows.some((flow) => flow.state === "running" || flow.state === "stuck");
     if (open) timer = setTimeout(look, LOOK_AGAIN);
@@ -71,7 +71,7 @@ async function start() {
       element("h1", {}, "Which flow?"),
       element("p", { class: "empty" }, "Put the id of a flow, an event, a customer or a trace into the field above."),
     );
-  const overview = await get("/overview").catch(() => null);
+  const overview = await get("overview").catch(() => null);
   if (overview) {
     links = overview.links;
     serverTime(overview.now);

@@ -38,7 +38,7 @@ export function json(method, value) {
  * resumes by itself after a broken connection, but gives up on a refusal: then it is begun anew.
  */
 export function follow(changed, connected) {
-  const source = new EventSource("/flows/stream");
+  const source = new EventSource("flows/stream");
   source.addEventListener("open", () => connected(true));
   source.addEventListener("flow", (event) => changed(JSON.parse(event.data)));
   source.addEventListener("error", () => {

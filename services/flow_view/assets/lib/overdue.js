@@ -27,7 +27,7 @@ export function isParked(step) {
 
 /** Where the page of parked messages shows it. */
 export function parkedPage(service, eventId) {
-  return `/parked?service=${encodeURIComponent(service)}&message=${encodeURIComponent(eventId)}`;
+  return `parked?service=${encodeURIComponent(service)}&message=${encodeURIComponent(eventId)}`;
 }
 
 /** `loyalty has not answered customer_created (books the joining points), overdue for 12 s; loyalty is unreachable`. */

@@ -77,7 +77,7 @@ export class FlowList {
     const query = new URLSearchParams({ limit: PAGE });
     if (this.#wanted) query.set("state", this.#wanted);
     if (cursor) query.set("cursor", cursor);
-    return `/flows?${query}`;
+    return `flows?${query}`;
   }
 
   #flush() {
@@ -118,7 +118,7 @@ export class FlowList {
       element(
         "li",
         { class: "flow-row" },
-        element("a", { href: `/flow?id=${encodeURIComponent(flow.correlation_id)}` }),
+        element("a", { href: `flow?id=${encodeURIComponent(flow.correlation_id)}` }),
       );
     if (row.dataset.change !== String(flow.change)) fill(row, flow);
     this.#rows.set(flow.correlation_id, row);

@@ -49,7 +49,7 @@ function summarise({ last_minute: minute, states }) {
 async function overview() {
   if (!document.hidden) {
     try {
-      const now = await get("/overview");
+      const now = await get("overview");
       serverTime(now.now);
       showPulse(now);
       summarise(now);
@@ -71,7 +71,7 @@ function introduce({ services, reactions }) {
 
 async function drawMap() {
   try {
-    const choreography = await get("/choreography");
+    const choreography = await get("choreography");
     introduce(choreography);
     map = new ChoreographyMap(byId("map"), choreography);
   } catch {

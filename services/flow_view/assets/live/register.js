@@ -68,7 +68,7 @@ export class RegisterForm {
     const { name, email } = this.#form.elements;
     try {
       this.#show([]);
-      const { headers } = await send("/customers", json("POST", { name: name.value, email: email.value }));
+      const { headers } = await send("customers", json("POST", { name: name.value, email: email.value }));
       this.#begun(headers.get("x-event-id"));
       this.#invent();
     } catch (problem) {
@@ -81,7 +81,7 @@ export class RegisterForm {
   #begun(id) {
     this.#mine = id;
     this.#result.replaceChildren(
-      element("a", { href: `/flow?id=${encodeURIComponent(id)}` }, "Registered: open the flow"),
+      element("a", { href: `flow?id=${encodeURIComponent(id)}` }, "Registered: open the flow"),
       element("span", { class: "live" }, "the first event is on its way…"),
     );
     // It may have been here before we knew its id.

@@ -39,5 +39,5 @@ export function showHealth(card, health) {
 function parkedLink(name, count, word) {
   const text = `${word} ${number(count)}`;
   if (!count) return element("span", {}, text);
-  return element("a", { class: word, href: `/parked?service=${encodeURIComponent(name)}` }, text);
+  return element("a", { class: word, href: `parked?service=${encodeURIComponent(name)}` }, text);
 }

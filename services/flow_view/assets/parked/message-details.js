@@ -24,7 +24,7 @@ export function sheet(name, record, said, actions) {
     ["Resolved", record.resolved_at && dated(record.resolved_at)],
   ];
   return [
-    element("a", { class: "back", href: "/parked?" }, "All messages"),
+    element("a", { class: "back", href: "parked?" }, "All messages"),
     element(
       "header",
       {},
@@ -34,7 +34,7 @@ export function sheet(name, record, said, actions) {
         element(
           "p",
           { class: "to-flow" },
-          element("a", { href: `/flow?id=${encodeURIComponent(flow)}` }, "Open its flow"),
+          element("a", { href: `flow?id=${encodeURIComponent(flow)}` }, "Open its flow"),
         ),
     ),
     element(

@@ -83,7 +83,7 @@ function signedIn() {
 
 /** Links within this page change only what is shown. */
 function navigate(event) {
-  const link = event.target.closest('a[href^="/parked?"]');
+  const link = event.target.closest('a[href^="parked?"]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   history.pushState(null, "", link.getAttribute("href"));
@@ -98,13 +98,13 @@ function arrived() {
 
 async function start() {
   try {
-    services = (await get("/choreography")).services;
+    services = (await get("choreography")).services;
   } catch {
     showConnection(false);
     return void setTimeout(start, 2000);
   }
   showConnection(true);
-  get("/overview")
+  get("overview")
     .then((overview) => serverTime(overview.now))
     .catch(() => {});
   byId("from").append(...services.map((name) => element("option", { value: name }, name)));

@@ -20,5 +20,5 @@ export async function ask(service, path = "", options = {}) {
   const someone = operator();
   if (!someone) throw new Problem(401, "nobody has signed in");
   const headers = { ...options.headers, authorization: `Bearer ${someone.token}`, "x-operator": someone.name };
-  return (await send(`/services/${encodeURIComponent(service)}/admin/parked${path}`, { ...options, headers })).body;
+  return (await send(`services/${encodeURIComponent(service)}/admin/parked${path}`, { ...options, headers })).body;
 }

@@ -1,17 +1,16 @@
 //! `GET /flows` and `GET /flows/{id}`.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use flow::{
     DeliveryStatus, Flow, Observed,
     answers::{Changed, Found, Page, Tally},
 };
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::Deserialize;
-use service::problem::Problem;
+use service::{
+    http::extract::{Path, Query},
+    problem::Problem,
+};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -32,16 +31,22 @@ const MAX_FOUND: i64 = 20;
 
 /// Which page of which flows.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// In this state.
     #[param(inline)]
     state: Option<flow::State>,
     /// That began then or later: a time (RFC 3339), or how long ago at most (`30m`, `1h`, `7d`).
+    #[param(
+        pattern = "^([1-9][0-9]{0,3}[smhd]|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)$"
+    )]
     since: Option<String>,
     /// `next_cursor` of the page before.
+    #[param(pattern = "^[0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
     cursor: Option<String>,
     /// At most so many, up to 200.
+    #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
@@ -59,13 +64,12 @@ fn bad(detail: &str) -> Problem {
 /// Flows, newest first.
 #[utoipa::path(
     get, path = "/flows", params(Listing),
-    responses((status = 200, body = Page), (status = 400, body = Problem))
+    responses((status = 200, body = Page, description = "A page of them"))
 )]
 pub async fn list(
     State(view): State<AppState>,
-    query: Result<Query<Listing>, QueryRejection>,
+    Query(Listing { state, since, cursor, limit }): Query<Listing>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(Listing { state, since, cursor, limit }) = query?;
     let since = beginning(since.as_deref(), &view)?;
     let after = cursor.map_or(Some(After::NEWEST), |text| After::parse(&text));
     let after = after.ok_or_else(|| bad("cursor is the next_cursor of a page"))?;
@@ -81,22 +85,25 @@ pub async fn list(
 
 /// How many flows are to be counted.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Counting {
     /// Those that began then or later, as in `/flows`.
+    #[param(
+        pattern = "^([1-9][0-9]{0,3}[smhd]|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)$"
+    )]
     since: Option<String>,
 }
 
 /// How many flows stand how.
 #[utoipa::path(
     get, path = "/flows/count", params(Counting),
-    responses((status = 200, body = Tally), (status = 400, body = Problem))
+    responses((status = 200, body = Tally, description = "How many"))
 )]
 pub async fn count(
     State(view): State<AppState>,
-    query: Result<Query<Counting>, QueryRejection>,
+    Query(Counting { since }): Query<Counting>,
 ) -> Result<Json<Tally>, Problem> {
-    let Query(Counting { since }) = query?;
     let since = beginning(since.as_deref(), &view)?;
     let counts = flows::tally(&view.database.pool, since).await?;
     let of = |state: flow::State| counts.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count);
@@ -108,7 +115,7 @@ pub async fn count(
 /// The flows of an id: of the flow, of one of its events, of its customer or of its trace.
 #[utoipa::path(
     get, path = "/flows/{id}", params(("id" = String, Path, description = "A UUID, or a trace id of 32 hex digits")),
-    responses((status = 200, body = Found), (status = 404, body = Problem))
+    responses((status = 200, body = Found, description = "At most 20, the newest first"), (status = 404, body = Problem, description = "No flow has this id"))
 )]
 pub async fn show(State(view): State<AppState>, Path(id): Path<String>) -> Result<Json<Found>, Problem> {
     let unknown = || Problem::not_found("no flow has this id: not as its own, an event's, a customer's or a trace's");

@@ -12,7 +12,7 @@ use crate::overview::Overview;
 const FRESH: Duration = Duration::from_millis(900);
 
 /// The fleet at a glance.
-#[utoipa::path(get, path = "/overview", responses((status = 200, body = Overview)))]
+#[utoipa::path(get, path = "/overview", responses((status = 200, body = Overview, description = "As of a second ago at most")))]
 pub async fn overview(State(view): State<AppState>) -> Result<Json<Overview>, Problem> {
     // Locked while it is made: everybody who asks meanwhile gets the same.
     let mut latest = view.overview.lock().await;

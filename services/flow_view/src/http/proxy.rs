@@ -4,13 +4,12 @@
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use event::MAX_SIZE;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 use url::Url;
 
 use super::state::AppState;
@@ -36,15 +35,10 @@ pub fn routes() -> Router<AppState> {
         .route("/customers", post(register))
         .route("/services/{service}/admin/parked", any(parked))
         .route("/services/{service}/admin/parked/{*path}", any(parked))
-        .layer(DefaultBodyLimit::max(2 * MAX_SIZE))
 }
 
 /// A registration, for the service customer.
-#[utoipa::path(
-    post, path = "/customers", request_body(content_type = "application/json"),
-    responses((status = 201, description = "As the service customer answers"), (status = 502, body = Problem))
-)]
-pub async fn register(State(view): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn register(State(view): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let mut url = view.config.customer_url.clone();
     url.set_path("/customers");
     forward(&view, "customer", url, Method::POST, &headers, body).await

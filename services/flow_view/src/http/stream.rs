@@ -31,8 +31,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// Flows that change, as they change; from `Last-Event-ID` on, else from now.
 #[utoipa::path(
     get, path = "/flows/stream",
-    params(("Last-Event-ID" = Option<i64>, Header, description = "The id of the last event that was received")),
-    responses((status = 200, content_type = "text/event-stream",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received; what is none means from now on")),
+    responses((status = 200, body = String, content_type = "text/event-stream",
                description = "Events `flow`: the data is a flow as in `/flows`, the id is its `change`"))
 )]
 pub async fn stream(State(view): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {

@@ -1,19 +1,14 @@
 //! `/admin/republish`: for a broker that has lost everything.
 
-use axum::{
-    Json, Router,
-    extract::{State, rejection::JsonRejection},
-    http::StatusCode,
-    routing::post,
-};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use jiff::Timestamp;
 use messaging::outbox::republish::{RepublishError, republish as republish_from};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::request::{Admin, OperatorHeader, counted, readable};
-use crate::problem::Problem;
+use super::request::{Admin, OperatorHeader, OperatorParam, counted};
+use crate::{http::extract::JsonBody, problem::Problem};
 
 pub fn routes(admin: &Admin) -> Router {
     Router::new().route("/republish", post(republish)).with_state(admin.clone())
@@ -38,15 +33,15 @@ impl From<RepublishError> for Problem {
 
 /// Send the retained events of this service again, under their ids, through the relay.
 #[utoipa::path(
-    post, path = "/admin/republish", request_body = Republish, security(("token" = [])),
-    responses((status = 200, description = "`{\"republished\": 3}`"), (status = 409, body = Problem), (status = 422, body = Problem))
+    post, path = "/admin/republish", params(OperatorParam), request_body = Republish, security(("token" = [])),
+    responses((status = 200, body = Value, description = "`{\"republished\": 3}`"),
+              (status = 409, body = Problem, description = "Inboxes may have forgotten some of them"))
 )]
 pub(super) async fn republish(
     State(Admin { database, inbox_days, .. }): State<Admin>,
     OperatorHeader(operator): OperatorHeader,
-    body: Result<Json<Republish>, JsonRejection>,
+    JsonBody(Republish { from }): JsonBody<Republish>,
 ) -> Result<Json<Value>, Problem> {
-    let Republish { from } = readable(body)?;
     // In a task of its own: a caller that hangs up must not undo a minute of work.
     let work = tokio::spawn(async move { republish_from(&database, from, inbox_days, &operator).await });
     let republished = work.await.map_err(|_| Problem::internal("panicked"))??;

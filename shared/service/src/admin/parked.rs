@@ -4,10 +4,7 @@ use anyhow::{anyhow, ensure};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{
-        Path, Query, State,
-        rejection::{BytesRejection, JsonRejection, QueryRejection},
-    },
+    extract::State,
     http::StatusCode,
     response::Response,
     routing::{get, post, put},
@@ -25,13 +22,17 @@ use uuid::Uuid;
 
 use super::{
     progress::{self, Teller},
-    request::{Admin, OperatorHeader, message_id, readable},
+    request::{Admin, OperatorHeader, OperatorParam, message_id},
 };
-use crate::problem::Problem;
+use crate::{
+    http::extract::{JsonBody, Path, Query},
+    problem::Problem,
+};
 
 /// How many messages a page has, unless more or fewer are asked for.
 const PAGE: u16 = 50;
 const MAX_PAGE: u16 = 500;
+const WRONG_STATE: &str = "It is resolved already, or waits behind another";
 
 pub fn routes(admin: &Admin) -> Router {
     let parked = ParkedOperations::new(admin.database.clone(), admin.handlers.clone());
@@ -51,29 +52,34 @@ pub fn routes(admin: &Admin) -> Router {
 
 /// Which page of which messages.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// In this state; without it, all that are neither done nor discarded.
     #[param(inline)]
     state: Option<Parked>,
     /// Of this event type.
+    #[param(pattern = "^[^\\u0000]*$")]
     event_type: Option<String>,
     /// About this subject.
     subject: Option<Uuid>,
     /// `next_cursor` of the page before.
     cursor: Option<i64>,
     /// At most so many, up to 500.
+    #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
 /// Which messages; without a state, all that are neither done nor discarded.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
     /// In this state.
     #[param(inline)]
     state: Option<Parked>,
     /// Of this event type.
+    #[param(pattern = "^[^\\u0000]*$")]
     event_type: Option<String>,
     /// About this subject.
     subject: Option<Uuid>,
@@ -92,6 +98,7 @@ pub struct Page {
 #[serde(deny_unknown_fields)]
 pub struct Discard {
     /// 1 to 500 characters; kept in the audit trail.
+    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000]*[0-9A-Za-z][^\\u0000]*$")]
     reason: String,
 }
 
@@ -165,13 +172,12 @@ impl From<Refusal> for Problem {
 /// Messages that could not be handled, newest first.
 #[utoipa::path(
     get, path = "/admin/parked", params(Listing), security(("token" = [])),
-    responses((status = 200, body = Page), (status = 400, body = Problem), (status = 401, body = Problem))
+    responses((status = 200, body = Page, description = "A page of them"))
 )]
 pub(super) async fn list(
     State(parked): State<ParkedOperations>,
-    query: Result<Query<Listing>, QueryRejection>,
+    Query(Listing { state, event_type, subject, cursor, limit }): Query<Listing>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(Listing { state, event_type, subject, cursor, limit }) = query?;
     let limit = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     // One more than a page shows whether there is another.
     let filter = storable(Filter { state, event_type, subject })?;
@@ -185,7 +191,7 @@ pub(super) async fn list(
 /// A message with its event, its attempts and what operators did about it.
 #[utoipa::path(
     get, path = "/admin/parked/{event_id}", params(("event_id" = Uuid, Path)), security(("token" = [])),
-    responses((status = 200, body = Record), (status = 404, body = Problem))
+    responses((status = 200, body = Record, description = "All that is known of it"))
 )]
 pub(super) async fn show(State(parked): State<ParkedOperations>, id: Path<String>) -> Result<Json<Record>, Problem> {
     Ok(Json(parked.show(message_id(id)?).await?))
@@ -193,8 +199,9 @@ pub(super) async fn show(State(parked): State<ParkedOperations>, id: Path<String
 
 /// Try a message again now, in this service only; what waits behind it follows.
 #[utoipa::path(
-    post, path = "/admin/parked/{event_id}/retry", params(("event_id" = Uuid, Path)), security(("token" = [])),
-    responses((status = 202, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem))
+    post, path = "/admin/parked/{event_id}/retry", params(("event_id" = Uuid, Path), OperatorParam),
+    security(("token" = [])),
+    responses((status = 202, body = Summary, description = "It is tried again"), (status = 409, body = Problem, description = WRONG_STATE))
 )]
 pub(super) async fn retry(
     State(parked): State<ParkedOperations>,
@@ -209,50 +216,47 @@ pub(super) async fn retry(
 /// Answers one JSON object a line (`application/x-ndjson`): the progress, at last with `"done": true`, or with `error`.
 /// It ends when the caller hangs up.
 #[utoipa::path(
-    post, path = "/admin/parked/retry", params(Selection), security(("token" = [])),
-    responses((status = 200, description = "`{\"retried\": 3, \"done\": true}`", content_type = "application/x-ndjson"),
-              (status = 400, body = Problem))
+    post, path = "/admin/parked/retry", params(Selection, OperatorParam), security(("token" = [])),
+    responses((status = 200, body = String, description = "`{\"retried\": 3, \"done\": true}`", content_type = "application/x-ndjson"))
 )]
 pub(super) async fn retry_all(
     State(bulk): State<Desk>,
     OperatorHeader(operator): OperatorHeader,
-    query: Result<Query<Selection>, QueryRejection>,
+    Query(selection): Query<Selection>,
 ) -> Result<Response, Problem> {
-    bulk.run(query?.0, Change::Retry, &operator).await
+    bulk.run(selection, Change::Retry, &operator).await
 }
 
 /// Give up all that the filters select, for one reason. What arrives meanwhile, and what is being tried just now, is left.
 ///
 /// Answers as the retry of all does.
 #[utoipa::path(
-    post, path = "/admin/parked/discard", params(Selection), request_body = Discard, security(("token" = [])),
-    responses((status = 200, description = "`{\"discarded\": 3, \"done\": true}`", content_type = "application/x-ndjson"),
-              (status = 400, body = Problem), (status = 422, body = Problem))
+    post, path = "/admin/parked/discard", params(Selection, OperatorParam), request_body = Discard, security(("token" = [])),
+    responses((status = 200, body = String, description = "`{\"discarded\": 3, \"done\": true}`", content_type = "application/x-ndjson"))
 )]
 pub(super) async fn discard_all(
     State(bulk): State<Desk>,
     OperatorHeader(operator): OperatorHeader,
-    query: Result<Query<Selection>, QueryRejection>,
-    body: Result<Json<Discard>, JsonRejection>,
+    Query(selection): Query<Selection>,
+    JsonBody(discard): JsonBody<Discard>,
 ) -> Result<Response, Problem> {
-    let reason = readable(body)?.reason()?;
-    bulk.run(query?.0, Change::Discard { reason }, &operator).await
+    let reason = discard.reason()?;
+    bulk.run(selection, Change::Discard { reason }, &operator).await
 }
 
 /// Put a corrected event in the place of this one: the same id, type and subject. The original is kept. Retry it then.
 #[utoipa::path(
-    put, path = "/admin/parked/{event_id}/event", params(("event_id" = Uuid, Path)), security(("token" = [])),
-    request_body(content_type = "application/json", description = "The whole event, as a CloudEvent"),
-    responses((status = 200, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem),
-              (status = 422, body = Problem))
+    put, path = "/admin/parked/{event_id}/event", params(("event_id" = Uuid, Path), OperatorParam),
+    security(("token" = [])),
+    request_body(content = Value, content_type = "application/json", description = "The whole event, as a CloudEvent"),
+    responses((status = 200, body = Summary, description = "It is corrected"), (status = 409, body = Problem, description = WRONG_STATE))
 )]
 pub(super) async fn edit(
     State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Json<Summary>, Problem> {
-    let body = body.map_err(|error| Problem::new(error.status(), "an event has at most 256 KiB"))?;
     if body.len() > event::MAX_SIZE {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "an event has at most 256 KiB"));
     }
@@ -261,18 +265,17 @@ pub(super) async fn edit(
 
 /// Give a message up; what waits behind it follows.
 #[utoipa::path(
-    post, path = "/admin/parked/{event_id}/discard", params(("event_id" = Uuid, Path)), request_body = Discard,
-    security(("token" = [])),
-    responses((status = 200, body = Summary), (status = 404, body = Problem), (status = 409, body = Problem),
-              (status = 422, body = Problem))
+    post, path = "/admin/parked/{event_id}/discard", params(("event_id" = Uuid, Path), OperatorParam),
+    request_body = Discard, security(("token" = [])),
+    responses((status = 200, body = Summary, description = "It is given up"), (status = 409, body = Problem, description = WRONG_STATE))
 )]
 pub(super) async fn discard(
     State(parked): State<ParkedOperations>,
     OperatorHeader(operator): OperatorHeader,
     id: Path<String>,
-    body: Result<Json<Discard>, JsonRejection>,
+    JsonBody(discard): JsonBody<Discard>,
 ) -> Result<Json<Summary>, Problem> {
     let id = message_id(id)?;
-    let reason = readable(body)?.reason()?;
+    let reason = discard.reason()?;
     Ok(Json(parked.discard(id, &reason, &operator).await?))
 }

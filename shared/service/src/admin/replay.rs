@@ -1,12 +1,6 @@
 //! `/admin/replay`: reads a history again; the answer grows with the progress.
 
-use axum::{
-    Json, Router,
-    extract::{State, rejection::JsonRejection},
-    http::StatusCode,
-    response::Response,
-    routing::post,
-};
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::post};
 use event::EventType;
 use jiff::Timestamp;
 use messaging::{
@@ -20,9 +14,12 @@ use utoipa::ToSchema;
 
 use super::{
     progress::{self, Teller},
-    request::{Admin, OperatorHeader, readable},
+    request::{Admin, OperatorHeader, OperatorParam},
 };
-use crate::problem::{FieldProblem, Problem};
+use crate::{
+    http::extract::JsonBody,
+    problem::{FieldProblem, Problem},
+};
 
 pub fn routes(admin: &Admin) -> Router {
     Router::new().route("/replay", post(replay)).with_state(admin.clone())
@@ -92,16 +89,17 @@ impl From<ReplayError> for Problem {
 /// Answers one JSON object a line (`application/x-ndjson`): the progress, at last with `"done": true`, or with `error`.
 /// It ends when the caller hangs up; asked for again, it goes on from there.
 #[utoipa::path(
-    post, path = "/admin/replay", request_body = Request, security(("token" = [])),
-    responses((status = 200, description = "The progress, one JSON object a line"),
-              (status = 409, body = Problem), (status = 422, body = Problem))
+    post, path = "/admin/replay", params(OperatorParam), request_body = Request, security(("token" = [])),
+    responses((status = 200, body = String, content_type = "application/x-ndjson", description = "The progress, one JSON object a line"),
+              (status = 404, body = Problem, description = "The broker has no such history"),
+              (status = 409, body = Problem, description = "A replay of this history runs already"))
 )]
 pub(super) async fn replay(
     State(admin): State<Admin>,
     OperatorHeader(operator): OperatorHeader,
-    body: Result<Json<Request>, JsonRejection>,
+    JsonBody(request): JsonBody<Request>,
 ) -> Result<Response, Problem> {
-    let plan = readable(body)?.plan(&admin.topology.reacts_to)?;
+    let plan = request.plan(&admin.topology.reacts_to)?;
     let subscriber = admin.bus.subscriber(&admin.topology);
     let dispatcher = Dispatcher::new(admin.database.clone(), admin.handlers.clone(), &admin.settings);
     let reacts_to = admin.topology.reacts_to.clone();

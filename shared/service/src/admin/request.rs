@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, rejection::JsonRejection},
+    extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
 use messaging::{
@@ -16,9 +16,10 @@ use messaging::{
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{http::extract::Path, problem::Problem};
 
 /// What administration works on.
 #[derive(Clone)]
@@ -39,6 +40,16 @@ pub struct Admin {
     pub shutdown: CancellationToken,
 }
 
+/// How `X-Operator` is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what `OperatorHeader` reads")]
+pub(super) struct OperatorParam {
+    /// Who you are, for the audit trail.
+    #[param(rename = "X-Operator", min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
+    operator: Option<String>,
+}
+
 /// Who `X-Operator` says it is.
 pub(super) struct OperatorHeader(pub Operator);
 
@@ -48,16 +59,11 @@ impl<S: Sync> FromRequestParts<S> for OperatorHeader {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(claimed) = parts.headers.get("x-operator") else { return Ok(Self(Operator("unnamed".into()))) };
         let name = claimed.to_str().map(str::trim).unwrap_or_default();
-        if name.is_empty() || name.len() > 100 {
+        if name.is_empty() || name.len() > 100 || name.contains('\t') {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "X-Operator is a name of 1 to 100 ASCII characters"));
         }
         Ok(Self(Operator(name.to_owned())))
     }
-}
-
-/// A body, or a problem that says what is wrong with it.
-pub(super) fn readable<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    body.map(|Json(body)| body).map_err(|error| Problem::new(error.status(), error.body_text()))
 }
 
 pub(super) fn message_id(Path(id): Path<String>) -> Result<Uuid, Problem> {

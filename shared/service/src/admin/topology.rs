@@ -27,7 +27,7 @@ impl Registered {
 }
 
 /// What this service publishes, and what it has handlers for.
-#[utoipa::path(get, path = "/topology", responses((status = 200, body = Registered)))]
+#[utoipa::path(get, path = "/topology", responses((status = 200, body = Registered, description = "By the names of events")))]
 pub(super) async fn show(State(registered): State<Registered>) -> Json<Registered> {
     Json(registered)
 }

@@ -21,7 +21,12 @@ pub fn routes(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(export)).with_state(metrics)
 }
 
-async fn export(State(metrics): State<Arc<Metrics>>) -> Response {
+/// What a scraper is told.
+#[utoipa::path(
+    get, path = "/metrics",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "OpenMetrics 1.0"))
+)]
+pub(crate) async fn export(State(metrics): State<Arc<Metrics>>) -> Response {
     match metrics.registry.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
         Err(_) => Problem::internal("the metrics can't be written").into_response(),

@@ -1,13 +1,22 @@
 //! A request body as domain types, or every reason why not.
 
+use std::{collections::BTreeSet, fmt};
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value, error::Category};
 
 use super::{FieldProblem, Problem};
+
+/// How many names of the caller's own are sent back.
+const MOST: usize = 16;
 
 /// The fields of a JSON object, taken one by one; what is wrong is collected.
 #[derive(Debug)]
@@ -17,11 +26,6 @@ pub struct FieldParser {
 }
 
 impl FieldParser {
-    /// The fields of `object`.
-    pub fn new(object: Map<String, Value>) -> Self {
-        Self { left: object, problems: Vec::new() }
-    }
-
     /// The text `name`, parsed; notes a problem and gives `None` if it is missing, no text, or refused.
     pub fn text<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let parsed = match self.left.remove(name) {
@@ -34,12 +38,9 @@ impl FieldParser {
 
     /// What was collected; fields that nobody took are unknown. `Ok` means that every field parsed.
     pub fn finish(mut self) -> Result<(), Problem> {
-        let unknown = self.left.keys().map(|name| {
-            // The name is the caller's text: bounded before it is sent back.
-            let field: String = name.chars().take(64).collect();
-            FieldProblem { field, detail: "is unknown here".into() }
-        });
-        self.problems.extend(unknown.take(16));
+        let unknown =
+            self.left.keys().map(|name| FieldProblem { field: shown(name), detail: "is unknown here".into() });
+        self.problems.extend(unknown.take(MOST));
         if self.problems.is_empty() { Ok(()) } else { Err(Problem::fields(self.problems)) }
     }
 }
@@ -56,15 +57,49 @@ impl<S: Send + Sync> FromRequest<S> for FieldParser {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 64 KiB"),
             _ => Problem::new(StatusCode::BAD_REQUEST, "the body could not be read"),
         })?;
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(object)) => Ok(Self::new(object)),
-            Ok(_) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the body must be a JSON object")),
-            Err(error) => Err(Problem::new(
+        serde_json::from_slice(&body).map_err(|error| match error.classify() {
+            Category::Data => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the body must be a JSON object"),
+            _ => Problem::new(
                 StatusCode::BAD_REQUEST,
                 format!("the body is not valid JSON (line {}, column {})", error.line(), error.column()),
-            )),
-        }
+            ),
+        })
     }
+}
+
+/// A name that is there twice is noted: readers differ in which of the two counts (RFC 8259, section 4), and what one of them
+/// has checked, another would not take.
+impl<'de> Deserialize<'de> for FieldParser {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = FieldParser;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldParser, A::Error> {
+        let (mut left, mut twice) = (Map::new(), BTreeSet::new());
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if left.insert(name.clone(), value).is_some() {
+                twice.insert(name);
+            }
+        }
+        let problems =
+            twice.iter().take(MOST).map(|name| FieldProblem { field: shown(name), detail: "is there twice".into() });
+        Ok(FieldParser { left, problems: problems.collect() })
+    }
+}
+
+/// A name that the caller chose: bounded before it is sent back.
+fn shown(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 /// `application/json` or any `+json`, parameters aside.
@@ -79,10 +114,7 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> FieldParser {
-        match serde_json::from_str(json).expect("JSON") {
-            Value::Object(object) => FieldParser::new(object),
-            _ => panic!("no object"),
-        }
+        serde_json::from_str(json).expect("an object")
     }
 
     #[test]
@@ -93,6 +125,17 @@ mod tests {
         let problem = fields.finish().expect_err("three problems");
         let names: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(names, ["email", "name", "nmae"]);
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_named_whether_the_values_differ_or_not() {
+        for body in [r#"{"a": "x", "a": "y"}"#, r#"{"a": "x", "\u0061": "x"}"#, r#"{"a": "x", "b": "y", "a": 7}"#] {
+            let mut fields = fields(body);
+            fields.text("a", |text| Ok::<_, String>(text.len()));
+            fields.text("b", |text| Ok::<_, String>(text.len()));
+            let problem = serde_json::to_string(&fields.finish().expect_err("twice")).expect("JSON");
+            assert!(problem.contains(r#"{"field":"a","detail":"is there twice"}"#), "{problem}");
+        }
     }
 
     #[test]

@@ -18,7 +18,10 @@ use messaging::{
 };
 use secrecy::SecretString;
 use serde_json::Value;
-use service::admin::{self, Admin};
+use service::{
+    admin::{self, Admin},
+    bearer::AdminToken,
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -57,7 +60,9 @@ impl Desk {
 
     /// Merged into other routes, as in a service: whatever is the fallback there is nothing that we could protect.
     pub fn with_token(admin: &Admin, token: Option<&str>) -> Self {
-        Self { routes: Router::new().merge(admin::routes(admin, token.map(SecretString::from))) }
+        Self {
+            routes: Router::new().merge(admin::routes(admin, AdminToken::new(token.map(SecretString::from).as_ref()))),
+        }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -8,7 +8,7 @@ use axum::{
 };
 use messaging::{database::Database, testing::stage::database};
 use metrics::scrape::{Sample, Scrape};
-use service::http::{self, exposition, measure};
+use service::http::{self, Admission, Surroundings, exposition, measure};
 use tower::ServiceExt;
 use tracing::Span;
 use utoipa::openapi::OpenApiBuilder;
@@ -28,7 +28,14 @@ async fn a_path_with_an_id_is_one_route_and_what_nobody_knows_is_one_too() {
     let database = database("reader").await;
     let api = Router::new().route("/accounts/{id}", get(async || "an account"));
     let requests = measure::register(&database.metrics.registry);
-    let app = http::app(api, OpenApiBuilder::new().build(), http::Admission::new(16), requests, Span::none());
+    let around = Surroundings {
+        server: "/".into(),
+        max_body: 1024,
+        admission: Admission::new(16),
+        requests,
+        service: Span::none(),
+    };
+    let app = http::app(api, OpenApiBuilder::new().build(), around);
     let brew = Method::from_bytes(b"BREW").unwrap();
     for round in 0..5 {
         for (method, path) in [(Method::GET, "accounts"), (Method::GET, "nothing"), (brew.clone(), "accounts")] {

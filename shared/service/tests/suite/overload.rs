@@ -16,7 +16,7 @@ use axum::{
 };
 use futures_util::future::join_all;
 use messaging::testing::stage::database;
-use service::http::{self, Admission, measure, server::serve};
+use service::http::{self, Admission, Surroundings, measure, server::serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -29,7 +29,9 @@ use utoipa::openapi::OpenApiBuilder;
 
 async fn app(api: Router, connections: u32) -> Router {
     let requests = measure::register(&database("reader").await.metrics.registry);
-    http::app(api, OpenApiBuilder::new().build(), Admission::new(connections), requests, Span::none())
+    let admission = Admission::new(connections);
+    let around = Surroundings { server: "/".into(), max_body: 1024, admission, requests, service: Span::none() };
+    http::app(api, OpenApiBuilder::new().build(), around)
 }
 
 fn get_it() -> Request<Body> {

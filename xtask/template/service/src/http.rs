@@ -1,15 +1,11 @@
 //! The public API.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use contracts::CustomerId;
 use jiff::Timestamp;
 use messaging::database::Database;
 use serde::Serialize;
-use service::problem::Problem;
+use service::{http::extract::Path, problem::Problem};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -35,7 +31,7 @@ struct RecordView {
 /// What is recorded of a customer.
 #[utoipa::path(
     get, path = "/records/{customer_id}", params(("customer_id" = Uuid, Path, description = "The customer's id")),
-    responses((status = 200, body = RecordView), (status = 404, body = Problem, description = "No such record"))
+    responses((status = 200, body = RecordView, description = "The record"), (status = 404, body = Problem, description = "No such record"))
 )]
 async fn get_record(
     State(database): State<Database>,

@@ -11,7 +11,7 @@
 
 use contracts::{ServiceInfo, events::customer::CustomerCreated};
 use messaging::{database::Database, handler::Handlers};
-use service::Service;
+use service::{Service, http::MAX_BODY};
 use sqlx::migrate::Migrator;
 
 // <template>
@@ -56,6 +56,7 @@ pub fn service(database: &Database) -> Service {
         migrations: &MIGRATIONS,
         http,
         openapi,
+        max_body: MAX_BODY,
         tasks: Vec::new(),
     }
 }

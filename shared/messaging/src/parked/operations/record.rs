@@ -79,10 +79,10 @@ pub struct Record {
     /// The text of the last failure.
     pub error: String,
     /// The event as it would be handled now; text if it is no JSON.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub event: Value,
     /// The event as it was delivered, if it was corrected since.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub original: Option<Value>,
     /// Every attempt that failed, oldest first.
     pub failures: Vec<Attempt>,
