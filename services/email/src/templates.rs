@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use lettre::message::{Mailbox, Message, MultiPart};
 use minijinja::{Environment, UndefinedBehavior, context};
 
-use crate::store::Leased;
+use crate::store::lease::Leased;
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
