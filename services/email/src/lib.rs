@@ -31,8 +31,8 @@ mod store;
 mod templates;
 pub mod welcome;
 
-pub use config::EmailConfig;
 use breaker::Breaker;
+pub use config::EmailConfig;
 use mailer::{Mailer, smtp::Smtp};
 use metrics::MailMetrics;
 use sender::Sender;

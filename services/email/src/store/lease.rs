@@ -83,12 +83,7 @@ async fn probe(sql: &mut PgConnection, now: Timestamp) -> Result<Option<Uuid>, s
 }
 
 /// An older release, which may still run beside this one, takes `next_attempt_at` for the end of the lease.
-async fn take(
-    sql: &mut PgConnection,
-    id: Uuid,
-    length: SignedDuration,
-    now: Timestamp,
-) -> Result<Leased, sqlx::Error> {
+async fn take(sql: &mut PgConnection, id: Uuid, length: SignedDuration, now: Timestamp) -> Result<Leased, sqlx::Error> {
     let row = query!(
         r#"UPDATE mails SET attempt = attempt + 1, lease_until = now() + make_interval(secs => $2),
                             next_attempt_at = now() + make_interval(secs => $2)

@@ -138,8 +138,10 @@ async fn what_stays_misconfigured_opens_it_once() {
     let mut blocked = stage.sender(&FakeMailer::new(vec![misconfigured(); 4]));
     send_all(&mut blocked).await;
     stage.advance(REST);
-    send_all(&mut stage.sender(&FakeMailer::new([DeliveryResult::Accepted].into_iter().chain(vec![misconfigured(); 4]))))
-        .await;
+    send_all(
+        &mut stage.sender(&FakeMailer::new([DeliveryResult::Accepted].into_iter().chain(vec![misconfigured(); 4]))),
+    )
+    .await;
     assert!(!stage.is_open().await);
     stage.advance(SignedDuration::from_mins(20));
     let mut sender = stage.sender(&FakeMailer::new(vec![misconfigured(); 4]));

@@ -57,15 +57,15 @@ async fn a_lease_outlasts_the_delivery_which_is_broken_off_when_the_customer_is_
     let mut stage = Stage::new().await;
     let ada = customer();
     stage.created(ada).await;
-    let (database, hears) = (stage.database.clone(), Arc::<Notify>::default());
-    let heard = hears.clone();
+    let (database, server_reached) = (stage.database.clone(), Arc::<Notify>::default());
+    let reached = server_reached.clone();
     let server = FakeMailer::slow(async move {
-        heard.notify_one();
-        std::future::pending().await
+        reached.notify_one();
+        std::future::pending().await;
     });
     let mut sender = stage.sender(&server).renewing(Duration::from_millis(20));
     let meanwhile = async {
-        hears.notified().await;
+        server_reached.notified().await;
         end_leases(&database).await;
         until_leased(&database).await;
         let (reason, deactivated_at) = (DeactivationReason::EmailExpired, stage.customer.database.clock.now());
