@@ -61,7 +61,7 @@ async fn a_lease_outlasts_the_delivery_which_is_broken_off_when_the_customer_is_
     let reached = server_reached.clone();
     let server = FakeMailer::slow(async move {
         reached.notify_one();
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     });
     let mut sender = stage.sender(&server).renewing(Duration::from_millis(20));
     let meanwhile = async {
