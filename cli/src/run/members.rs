@@ -2,6 +2,7 @@
 
 use clap::{Args, Command, FromArgMatches};
 use contracts::ServiceInfo;
+use customer::CustomerConfig;
 use email::EmailConfig;
 use flow_view::FlowViewConfig;
 use messaging::database::Database;
@@ -10,6 +11,7 @@ use service::Service;
 /// The settings that only some services have.
 #[derive(Clone, Debug)]
 pub struct OwnSettings {
+    pub customer: CustomerConfig,
     pub email: EmailConfig,
     pub flow_view: FlowViewConfig,
 }
@@ -29,7 +31,7 @@ enum Build {
 
 /// Every service of the fleet.
 pub const MEMBERS: &[Member] = &[
-    Member::plain(customer::SERVICE, customer::service),
+    Member::with_settings(customer::SERVICE, |database, own| Ok(customer::service(database, &own.customer))),
     Member::with_settings(email::SERVICE, |database, own| email::service(database, &own.email)),
     Member::plain(loyalty::SERVICE, loyalty::service),
     Member::with_settings(flow_view::SERVICE, |database, own| flow_view::service(database, &own.flow_view)),
@@ -56,9 +58,11 @@ impl Member {
 impl OwnSettings {
     /// As they are by default: for whoever asks services what they are and connects to nothing.
     pub fn unconnected() -> anyhow::Result<Self> {
-        let command = FlowViewConfig::augment_args(EmailConfig::augment_args(Command::new("fleet")));
+        let command = CustomerConfig::augment_args(EmailConfig::augment_args(Command::new("fleet")));
+        let command = FlowViewConfig::augment_args(command);
         let matches = command.try_get_matches_from(["fleet"])?;
         Ok(Self {
+            customer: CustomerConfig::from_arg_matches(&matches)?,
             email: EmailConfig::from_arg_matches(&matches)?,
             flow_view: FlowViewConfig::from_arg_matches(&matches)?,
         })

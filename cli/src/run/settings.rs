@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum, value_parser};
 use contracts::{SERVICES, ServiceInfo};
+use customer::CustomerConfig;
 use email::EmailConfig;
 use flow_view::FlowViewConfig;
 use messaging::middleware::Faults;
@@ -41,6 +42,8 @@ pub struct RunArgs {
     pub bus: BusKind,
     #[command(flatten)]
     each: Each,
+    #[command(flatten, next_help_heading = "Settings of customer")]
+    customer: CustomerConfig,
     #[command(flatten, next_help_heading = "Settings of email")]
     email: EmailConfig,
     #[command(flatten, next_help_heading = "Settings of flow_view")]
@@ -164,7 +167,8 @@ impl RunArgs {
 
     /// What only some services have.
     pub fn own(&self) -> OwnSettings {
-        OwnSettings { email: self.email.clone(), flow_view: self.flow_view.clone() }
+        let Self { customer, email, flow_view, .. } = self.clone();
+        OwnSettings { customer, email, flow_view }
     }
 
     /// What all have: each service's, as its own process would have read it, in the order of [`SERVICES`].

@@ -3,85 +3,10 @@
 use std::str::FromStr;
 
 use contracts::{
-    CustomerId,
+    CustomerId, CustomerName, EmailAddress,
     events::{customer::DeactivationReason, email::FailureReason},
 };
-use email_address::{EmailAddress as Syntax, Options};
 use jiff::Timestamp;
-use thiserror::Error;
-
-/// An address that a mail can be sent to: RFC 5321, ASCII, with a domain.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EmailAddress(String);
-
-/// Why a text is no address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum BadEmailAddress {
-    /// Longer than RFC 5321, section 4.5.3.1.3, leaves room for.
-    #[error("must have at most 254 characters")]
-    TooLong,
-    /// Not `somebody@example.com`.
-    #[error("must be an address like somebody@example.com")]
-    Malformed,
-}
-
-impl EmailAddress {
-    /// The address in `text`, as it was written.
-    pub fn parse(text: &str) -> Result<Self, BadEmailAddress> {
-        if text.len() > 254 {
-            return Err(BadEmailAddress::TooLong);
-        }
-        let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
-        match Syntax::parse_with_options(text, options) {
-            Ok(_) if text.is_ascii() => Ok(Self(text.to_owned())),
-            _ => Err(BadEmailAddress::Malformed),
-        }
-    }
-
-    /// The address itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// What a mail calls a customer: 1 to 200 characters, none of them a control character.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CustomerName(String);
-
-/// Why a text is no name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum BadCustomerName {
-    /// Nothing but white space.
-    #[error("must not be empty")]
-    Empty,
-    /// Longer than 200 characters.
-    #[error("must have at most 200 characters")]
-    TooLong,
-    /// A line break would be a new line in a mail's header, a NUL can't be stored.
-    #[error("must not have control characters")]
-    Control,
-}
-
-impl CustomerName {
-    /// The name in `text`, without the white space around it.
-    pub fn parse(text: &str) -> Result<Self, BadCustomerName> {
-        let name = text.trim();
-        if name.is_empty() {
-            Err(BadCustomerName::Empty)
-        } else if name.chars().count() > 200 {
-            Err(BadCustomerName::TooLong)
-        } else if name.chars().any(char::is_control) {
-            Err(BadCustomerName::Control)
-        } else {
-            Ok(Self(name.to_owned()))
-        }
-    }
-
-    /// The name itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Where a customer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,43 +149,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn email(text: &str) -> Result<EmailAddress, BadEmailAddress> {
-        EmailAddress::parse(text)
-    }
-
-    #[test]
-    fn addresses_are_told_from_other_texts() {
-        for good in ["ada@example.com", "A.Lovelace+1@Mail.Example.co", "o'brien@refused.test"] {
-            assert!(email(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "ada",
-            "ada@",
-            "@example.com",
-            "ada@localhost",
-            "Ada <ada@example.com>",
-            "ada@[127.0.0.1]",
-            "ada@exa mple.com",
-            "ada\r\n@example.com",
-            "ada@example.com\n",
-            "ädä@example.com",
-        ] {
-            assert!(matches!(email(bad), Err(BadEmailAddress::Malformed)), "{bad:?}");
-        }
-        assert!(matches!(email(&format!("{}@example.com", "a".repeat(300))), Err(BadEmailAddress::TooLong)));
-    }
-
-    #[test]
-    fn names_are_trimmed_and_bounded() {
-        let name = |text: &str| CustomerName::parse(text).map(|name| name.as_str().to_owned());
-        assert_eq!(name("  Ada Lovelace "), Ok("Ada Lovelace".into()));
-        assert_eq!(name(" \t "), Err(BadCustomerName::Empty));
-        assert_eq!(name("Ada\r\nBcc: all"), Err(BadCustomerName::Control));
-        assert_eq!(name(&"é".repeat(200)), Ok("é".repeat(200)));
-        assert_eq!(name(&"é".repeat(201)), Err(BadCustomerName::TooLong));
-    }
 
     fn fact() -> impl Strategy<Value = Fact> {
         prop_oneof![

@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{FromRef, Path, State},
     http::{HeaderMap, HeaderName, StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -17,8 +17,11 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    client::{Client, Networks},
+    config::CustomerConfig,
     customer::Customer,
     idempotency::IdempotencyKey,
+    limits::{Limits, TooMany},
     register::{Accepted, Registration, register},
     store,
 };
@@ -31,12 +34,20 @@ use crate::{
 )]
 struct Api;
 
+/// What requests share.
+#[derive(Clone, FromRef)]
+struct ApiState {
+    database: Database,
+    limits: Limits,
+    networks: Networks,
+}
+
 /// The routes, and what describes them.
-pub fn api(database: Database) -> (Router, utoipa::openapi::OpenApi) {
+pub fn api(database: Database, config: &CustomerConfig) -> (Router, utoipa::openapi::OpenApi) {
     let routes = Router::new()
         .route("/customers", post(post_customer))
         .route("/customers/{id}", get(get_customer))
-        .with_state(database);
+        .with_state(ApiState { database, limits: Limits::new(config), networks: Networks::new(config) });
     (routes, Api::openapi())
 }
 
@@ -45,9 +56,10 @@ pub fn api(database: Database) -> (Router, utoipa::openapi::OpenApi) {
 #[schema(example = json!({ "email": "ada@example.com", "name": "Ada Lovelace" }))]
 #[expect(dead_code, reason = "describes the body; `Registration::parse` reads it, to name every bad field at once")]
 struct NewCustomer {
-    /// An ASCII address with a domain, at most 254 characters; unique without regard to case.
+    /// An address with a domain, ASCII before the @, at most 254 characters; unique without regard to case. A domain in another
+    /// script is kept as its A-labels (IDNA).
     email: String,
-    /// 1 to 200 characters, no control characters.
+    /// 1 to 200 characters, no control characters, nothing that looks like an internet address.
     name: String,
 }
 
@@ -85,8 +97,8 @@ impl From<&Customer> for CustomerView {
         let gate = customer.gate;
         Self {
             id: customer.id.0,
-            email: customer.email.as_str().to_owned(),
-            name: customer.name.as_str().to_owned(),
+            email: customer.email.expose().to_owned(),
+            name: customer.name.expose().to_owned(),
             status: gate.status.as_str(),
             registered_at: customer.registered_at,
             onboarding: OnboardingView {
@@ -115,17 +127,24 @@ impl From<&Customer> for CustomerView {
         (status = 413, body = Problem, description = "Over 64 KiB"),
         (status = 415, body = Problem, description = "Not application/json"),
         (status = 422, body = Problem, description = "Names every bad field; or the key was used for another body"),
+        (status = 429, body = Problem, description = "Too many registrations of this client, or to this recipient", headers(
+            ("retry-after" = u32, description = "In how many seconds there may be another"))),
     )
 )]
 async fn post_customer(
     State(database): State<Database>,
+    State(limits): State<Limits>,
+    Client(client): Client,
     headers: HeaderMap,
     fields: FieldParser,
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let registration = Registration::parse(fields)?;
+    if let Some(client) = client {
+        limits.client(client, database.clock.now()).map_err(TooMany::of_this_client)?;
+    }
     let trace_id = event::trace_id(&Span::current());
-    Ok(created(&register(&database, registration, key, trace_id).await?))
+    Ok(created(&register(&database, &limits, registration, key, trace_id).await?))
 }
 
 fn created(accepted: &Accepted) -> Response {

@@ -18,12 +18,18 @@ use messaging::{database::Database, handler::Handlers, worker};
 use service::Service;
 use sqlx::migrate::Migrator;
 
+mod client;
+mod config;
 pub mod customer;
 mod http;
 mod idempotency;
+mod limits;
+mod link;
 pub mod onboarding;
 pub mod register;
 mod store;
+
+pub use config::CustomerConfig;
 
 /// Its name, its ports and its role.
 pub const SERVICE: ServiceInfo = contracts::services::CUSTOMER;
@@ -39,8 +45,8 @@ pub fn handlers() -> Handlers {
 }
 
 /// The service on `database`.
-pub fn service(database: &Database) -> Service {
-    let (http, openapi) = http::api(database.for_requests());
+pub fn service(database: &Database, config: &CustomerConfig) -> Service {
+    let (http, openapi) = http::api(database.for_requests(), config);
     Service {
         name: SERVICE.name,
         publishes: events::customer::ALL,

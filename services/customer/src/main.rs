@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use service::config::NoSettings;
-
 fn main() -> ExitCode {
-    service::main(customer::SERVICE.name, customer::SERVICE.ports(), |database, _: &NoSettings| {
-        Ok(customer::service(database))
+    service::main(customer::SERVICE.name, customer::SERVICE.ports(), |database, config| {
+        Ok(customer::service(database, config))
     })
 }

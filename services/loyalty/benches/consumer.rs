@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use contracts::{
-    CustomerId, Personal,
+    CustomerId, CustomerName, EmailAddress,
     events::{self, customer::CustomerCreated},
 };
 use messaging::{
@@ -54,7 +54,7 @@ async fn main() {
 }
 
 fn created(registered_at: jiff::Timestamp) -> CustomerCreated {
-    let (email, name) = (Personal::new("ada@example.com"), Personal::new("Ada Lovelace"));
+    let (email, name) = (EmailAddress::parse("ada@example.com").unwrap(), CustomerName::parse("Ada Lovelace").unwrap());
     CustomerCreated { customer_id: CustomerId(Uuid::now_v7()), email, name, registered_at }
 }
 

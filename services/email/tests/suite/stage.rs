@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{
-    CustomerId, Personal,
+    CustomerId, CustomerName, EmailAddress,
     events::{self, customer::CustomerCreated},
 };
 use email::{
@@ -80,7 +80,7 @@ impl Stage {
 
     pub async fn created(&mut self, customer_id: CustomerId) -> Uuid {
         let registered_at = self.customer.database.clock.now();
-        let (email, name) = (Personal::new("ada@example.com"), Personal::new("Ada"));
+        let (email, name) = (EmailAddress::parse("ada@example.com").unwrap(), CustomerName::parse("Ada").unwrap());
         self.publish(CustomerCreated { customer_id, email, name, registered_at }).await
     }
 
