@@ -2,7 +2,7 @@
 
 use clap::Args;
 use client::{
-    Operations,
+    Operations, output,
     parked::{self, Kept, Summary},
 };
 
@@ -31,7 +31,7 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
         None => parked::list(operations, &args.selection.filter, MOST).await?,
     };
     if selected.is_empty() {
-        eprintln!("nothing to discard");
+        output::tell("nothing to discard");
         return Ok(NOTHING);
     }
     let question = format!("Discard {} messages? Their effects will never happen.", selected.len());
@@ -40,7 +40,7 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
     }
     for Kept { service, what: Summary { event_id, event_type, .. } } in &selected {
         parked::discard(operations, *service, *event_id, &args.reason).await?;
-        println!("{}: {event_type} {event_id} is discarded", service.name());
+        output::print(&format!("{}: {event_type} {event_id} is discarded", service.name()))?;
     }
     Ok(0)
 }

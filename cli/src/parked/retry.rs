@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use client::{
-    Operations,
+    Operations, output,
     parked::{self, Kept, Record, State},
 };
 use reqwest::Method;
@@ -34,7 +34,7 @@ async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: D
     let records = parked::find(operations, id, args.selection.filter.service).await?;
     let records: Vec<_> = records.into_iter().filter(|record| !record.what.summary.state.is_resolved()).collect();
     if records.is_empty() {
-        eprintln!("no service keeps {id}, or it is done already");
+        output::tell(format_args!("no service keeps {id}, or it is done already"));
         return Ok(NOTHING);
     }
     let mut code = 0;
@@ -43,9 +43,9 @@ async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: D
         parked::retry(operations, service, id).await?;
         let after = outcome(operations, &record, limit).await?;
         match after.summary.state {
-            State::Done => println!("{}: done", service.name()),
+            State::Done => output::print(&format!("{}: done", service.name()))?,
             state => {
-                println!("{}: {state} ({})", service.name(), after.summary.reason);
+                output::print(&format!("{}: {state} ({})", service.name(), after.summary.reason))?;
                 code = FAILED_AGAIN;
             }
         }
@@ -71,7 +71,7 @@ async fn outcome(operations: &Operations, before: &Kept<Record>, limit: Duration
 async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
     let selected = parked::list(operations, &args.selection.filter, 1000).await?;
     if selected.is_empty() {
-        eprintln!("nothing to retry");
+        output::tell("nothing to retry");
         return Ok(NOTHING);
     }
     let count = if selected.len() < 1000 { selected.len().to_string() } else { "1000 or more".into() };
@@ -81,7 +81,7 @@ async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<
     for service in args.selection.filter.services() {
         let retried = parked::retry_all(operations, service, &args.selection.filter).await?;
         if retried > 0 {
-            println!("{}: {retried} are tried again", service.name());
+            output::print(&format!("{}: {retried} are tried again", service.name()))?;
         }
     }
     wait_for_all(operations, args).await
@@ -98,7 +98,7 @@ async fn wait_for_all(operations: &Operations, args: &RetryArgs) -> anyhow::Resu
             return Ok(0);
         }
         if Instant::now() >= deadline {
-            eprintln!("{left} are still parked: fleet parked list");
+            output::tell(format_args!("{left} are still parked: fleet parked list"));
             return Ok(FAILED_AGAIN);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

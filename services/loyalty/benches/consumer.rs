@@ -1,7 +1,11 @@
 //! Events per second through one consumer (inbox row, account, ledger, follow-up event) with one transaction for each
 //! message and with group commit. Run by `scripts/bench`; prints the ratio.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that can't go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that can't go on, or show its numbers, fails"
+)]
 
 use std::time::{Duration, Instant};
 
