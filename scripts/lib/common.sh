@@ -2,6 +2,11 @@
 # What every script here shares: where things are, messages, ports, and processes known by their recorded id.
 # Scripts source this file alone; it brings the other parts.
 
+# What a shell may have exported that would change what is meant here: CDPATH leads cd elsewhere (and makes it print where), and
+# by locale "i" in capitals, a decimal point and the order of names differ.
+unset CDPATH
+export LC_ALL=C.UTF-8
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 LIB=$ROOT/scripts/lib
 FLEET_DIR=$(realpath -m "${FLEET_DIR:-$ROOT/.fleet}")
