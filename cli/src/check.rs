@@ -72,7 +72,7 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     match checked {
         Ok(complete) => ExitCode::from(u8::from(!complete)),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::tell(format_args!("error: {error:#}"));
             ExitCode::from(2)
         }
     }
@@ -86,7 +86,7 @@ async fn report(view: &FlowView, args: &CheckArgs) -> anyhow::Result<Report> {
             break flows;
         }
         if !told && start.elapsed() > Duration::from_secs(2) {
-            eprintln!("… {} flows are running", flows.running);
+            output::tell(format_args!("… {} flows are running", flows.running));
             told = true;
         }
         sleep(REST).await;

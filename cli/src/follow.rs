@@ -31,7 +31,7 @@ use source::Sources;
 pub struct FollowArgs {
     /// A customer, event, correlation, trace or transaction id.
     id: Wanted,
-    /// Read *.jsonl in this folder (and rotated *.jsonl.1, not compressed), or standard input if it is a dash; the running
+    /// Read *.jsonl in this folder (and rotated *.jsonl.1 and *.jsonl.2.gz), or standard input if it is a dash; the running
     /// fleet's logs if not given.
     #[arg(long, value_name = "DIR|-")]
     logs: Option<PathBuf>,
@@ -63,12 +63,17 @@ pub fn follow(args: &FollowArgs) -> anyhow::Result<ExitCode> {
     }
     let mut sources = Sources::chosen(args.logs.as_deref(), args.compose, args.flow_view.fleet.logs(), args.id)?;
     let limit = args.wait.filter(|_| sources.can_grow()).unwrap_or_default();
+    let mut without = Vec::new();
     let (flows, scanned) = wait::until_final(limit, || {
-        let Found { hops, scanned } = search(&mut sources, args.id)?;
+        let Found { hops, scanned, skipped } = search(&mut sources, args.id)?;
+        without = skipped;
         Ok((hops.iter().map(|(id, hops)| Flow::new(REACTIONS, *id, hops)).collect(), scanned))
     })?;
     if flows.is_empty() {
         bail!("no flow with the id {} in the logs (read: {scanned})", args.id);
+    }
+    for log in without {
+        output::tell(format_args!("{log} can't be read: decompress it, and the flow may have more to it"));
     }
     print(args.json, &flows)?;
     let in_vain = args.wait.is_some() && !flows.iter().all(Flow::is_finished);

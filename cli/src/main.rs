@@ -1,5 +1,6 @@
 //! The `fleet` program: runs the fleet in one process, registers customers, follows what came of it, and fixes what failed.
 
+use client::output;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -49,8 +50,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let matches = service::config::without_empty_variables(Cli::command()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let command = service::config::without_empty_variables(Cli::command());
+    let matches = command.try_get_matches().unwrap_or_else(|error| output::exit(&error));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| output::exit(&error));
     let result = match cli.command {
         Command::Run(args) => return run::run(*args),
         Command::Register(args) => register::register(args).map(|()| ExitCode::SUCCESS),
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
         Command::Choreography(args) => choreography::choreography(&args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        output::tell(format_args!("error: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -12,7 +12,8 @@ pub fn confirm(question: &str, yes: bool) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         bail!("{question} There is no terminal to ask at: give --yes");
     }
-    eprint!("{question} [y/N] ");
+    // A question that nobody sees is no question.
+    write!(io::stderr(), "{question} [y/N] ")?;
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

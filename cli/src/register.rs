@@ -4,7 +4,7 @@ use clap::Args;
 use client::{
     FleetDir,
     customers::{self, NewCustomer},
-    http,
+    http, output,
 };
 use uuid::Uuid;
 
@@ -38,12 +38,12 @@ pub fn register(args: RegisterArgs) -> anyhow::Result<()> {
     let customer = NewCustomer { email: args.email.unwrap_or_else(new_address), name: args.name };
     let registered = http::block_on(customers::register(&url, &customer))?;
     if args.json {
-        println!("{}", serde_json::to_string(&registered)?);
+        output::print(&format!("{}", serde_json::to_string(&registered)?))?;
     } else {
-        println!("customer id  {}", registered.customer_id);
-        println!("event id     {}  (also the correlation id)", registered.event_id);
-        println!("trace id     {}", registered.trace_id);
-        println!("access token {}  (for the customer's name and address)", registered.access_token);
+        output::print(&format!("customer id  {}", registered.customer_id))?;
+        output::print(&format!("event id     {}  (also the correlation id)", registered.event_id))?;
+        output::print(&format!("trace id     {}", registered.trace_id))?;
+        output::print(&format!("access token {}  (for the customer's name and address)", registered.access_token))?;
     }
     Ok(())
 }

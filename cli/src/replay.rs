@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use client::{ApiError, Operations, OperationsArgs, Service, http, progress};
+use client::{ApiError, Operations, OperationsArgs, Service, http, output, progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -125,14 +125,14 @@ impl Watch {
     fn tell(&mut self, progress: Progress) {
         let (position, length) = (progress.next_offset.unwrap_or(0), progress.last_offset.map_or(0, |last| last + 1));
         if self.last.last_offset.is_none() && progress.resumed {
-            eprintln!("going on at {position} of {length}, where it was interrupted");
+            output::tell(format_args!("going on at {position} of {length}, where it was interrupted"));
             self.bar.reset_eta();
         }
         self.bar.set_length(length);
         self.bar.set_position(position);
         self.bar.set_message(counts(&progress));
         if !std::io::stderr().is_terminal() && self.told.elapsed() >= TELL {
-            eprintln!("  … {position} of {length}: {}", counts(&progress));
+            output::tell(format_args!("  … {position} of {length}: {}", counts(&progress)));
             self.told = Instant::now();
         }
         self.last = progress;
@@ -141,15 +141,15 @@ impl Watch {
     fn conclude(&self, args: &ReplayArgs, finished: bool) -> anyhow::Result<ExitCode> {
         let counts = counts(&self.last);
         if !finished {
-            eprintln!("interrupted ({counts}): the same command goes on from there");
+            output::tell(format_args!("interrupted ({counts}): the same command goes on from there"));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         if args.json {
-            println!("{}", serde_json::to_string(&self.last)?);
+            output::print(&format!("{}", serde_json::to_string(&self.last)?))?;
         } else if args.dry_run {
-            println!("would be handled: {counts}");
+            output::print(&format!("would be handled: {counts}"))?;
         } else {
-            println!("{counts}");
+            output::print(&format!("{counts}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,7 +1,7 @@
 //! `fleet republish`: a service sends its retained events again.
 
 use clap::Args;
-use client::{OperationsArgs, Service, http};
+use client::{OperationsArgs, Service, http, output};
 use jiff::Timestamp;
 
 use crate::prompt;
@@ -33,7 +33,7 @@ pub fn republish(args: &RepublishArgs) -> anyhow::Result<()> {
     }
     http::block_on(async {
         let republished = operations.republish(args.service, &args.from.to_string()).await?;
-        println!("{}: {republished} events are sent again", args.service.name());
+        output::print(&format!("{}: {republished} events are sent again", args.service.name()))?;
         Ok(())
     })
 }

@@ -73,7 +73,7 @@ pub fn retire(args: &RetireArgs) -> anyhow::Result<ExitCode> {
     http::block_on(async {
         let left = until_unconsumed(&broker, &args.name).await?;
         if left.is_empty() {
-            eprintln!("the broker has no queue of {}", args.name);
+            output::tell(format_args!("the broker has no queue of {}", args.name));
             return Ok(ExitCode::from(NOTHING));
         }
         unbind(&broker, &args.name).await?;
@@ -126,7 +126,7 @@ async fn until_unconsumed(broker: &Management, service: &str) -> anyhow::Result<
         }
         ensure!(start.elapsed() < PATIENCE, "{service} still runs: stop it first");
         if start.elapsed() < REST {
-            eprintln!("… making sure that nobody consumes the queue of {service}");
+            output::tell(format_args!("… making sure that nobody consumes the queue of {service}"));
         }
         sleep(REST).await;
     }

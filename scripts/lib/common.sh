@@ -2,6 +2,11 @@
 # What every script here shares: where things are, messages, ports, and processes known by their recorded id.
 # Scripts source this file alone; it brings the other parts.
 
+# What a shell may have exported that would change what is meant here: CDPATH leads cd elsewhere (and makes it print where), and
+# by locale "i" in capitals, a decimal point and the order of names differ.
+unset CDPATH
+export LC_ALL=C.UTF-8
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 LIB=$ROOT/scripts/lib
 FLEET_DIR=$(realpath -m "${FLEET_DIR:-$ROOT/.fleet}")
@@ -11,8 +16,9 @@ LOGS=$FLEET_DIR/logs
 # shellcheck source=fleet.sh
 source "$LIB/fleet.sh"
 
+# All below 32768, where the kernel's range for outgoing connections begins: what it hands out there is not free when we start.
 DEFAULT_PORTS=(
-  POSTGRES_PORT=55432 RABBITMQ_PORT=55672 RABBITMQ_MANAGEMENT_PORT=15680 RABBITMQ_PROMETHEUS_PORT=15690
+  POSTGRES_PORT=25432 RABBITMQ_PORT=26720 RABBITMQ_MANAGEMENT_PORT=15680 RABBITMQ_PROMETHEUS_PORT=15690
   SMTP_PORT=1025 MAIL_PORT=8025
   "${SERVICE_PORTS[@]}" PROMETHEUS_PORT=9090
   JAEGER_PORT=16686 OTLP_PORT=4318
@@ -63,14 +69,17 @@ lock() {
 
 # --- ports -------------------------------------------------------------------------------------------------------------
 
-# Sets every port: the environment's, else the default plus PORT_OFFSET, else the one this folder's fleet was given.
+# Sets every port: the environment's, else the default plus PORT_OFFSET, else the one this folder's fleet was given. The
+# services' public and operations ports are 1000 apart: with an offset of 1000 those of one fleet would be others of the next,
+# so to them it is added twice.
 choose_ports() {
-  local entry name default recorded wanted
+  local entry name default recorded wanted offset
   for entry in "${DEFAULT_PORTS[@]}"; do
-    name=${entry%=*} default=${entry#*=}
+    name=${entry%=*} default=${entry#*=} offset=${PORT_OFFSET:-}
+    [[ -z $offset || " ${SERVICE_PORTS[*]} " != *" $entry "* ]] || offset=$((2 * offset))
     recorded=$(sed -n "s/^$name=//p" "$RUN/ports" 2>/dev/null || true)
     wanted=${!name:-}
-    [[ -n $wanted || -z ${PORT_OFFSET:-} ]] || wanted=$((default + PORT_OFFSET))
+    [[ -n $wanted || -z $offset ]] || wanted=$((default + offset))
     wanted=${wanted:-${recorded:-$default}}
     [[ $wanted =~ ^[0-9]+$ && $wanted -lt 65536 ]] || die "$name is not a port: $wanted"
     if [[ -n $recorded && $wanted != "$recorded" ]] && anything_runs; then
@@ -90,10 +99,23 @@ record_ports() {
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# holder_of PORT: the program that listens there and its process id, as far as this user may see it.
+holder_of() {
+  local inode fd pid
+  inode=$(awk -v "port=:$(printf %04X "$1")" '$4 == "0A" && substr($2, length($2) - 4) == port { print $10; exit }' \
+    /proc/net/tcp /proc/net/tcp6 2>/dev/null || true)
+  for fd in /proc/[0-9]*/fd/*; do
+    [[ -n $inode && $(readlink "$fd" 2>/dev/null || true) == "socket:[$inode]" ]] || continue
+    pid=${fd#/proc/} pid=${pid%%/*}
+    echo "$(<"/proc/$pid/comm"), process $pid" && return
+  done
+  echo "another user's program, or one in another namespace"
+}
+
 # require_free NAME PORT VARIABLE: unless NAME is ours and runs, its port must be free.
 require_free() {
   runs "$1" || ! listening "$2" ||
-    die "port $2, wanted for $1, is in use by another program: free it, or choose another with $3=… (all: PORT_OFFSET=…)"
+    die "port $2, wanted for $1, is in use by $(holder_of "$2"): free it, or choose another with $3=… (all: PORT_OFFSET=…)"
 }
 
 # --- processes ---------------------------------------------------------------------------------------------------------

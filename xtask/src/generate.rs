@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use client::output;
 
 mod broker;
 mod compose;
@@ -37,11 +38,10 @@ pub fn run(root: &Path, check: bool) -> anyhow::Result<()> {
         stale.push(path.display().to_string());
     }
     match stale.as_slice() {
-        [] => println!("every derived file is as declared"),
+        [] => output::print("every derived file is as declared"),
         stale if check => bail!("not as declared: {}; `scripts/generate` writes them", stale.join(", ")),
-        stale => println!("written: {}", stale.join(", ")),
+        stale => output::print(&format!("written: {}", stale.join(", "))),
     }
-    Ok(())
 }
 
 fn derived(root: &Path) -> anyhow::Result<Vec<Derived>> {

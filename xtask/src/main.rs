@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
+use client::output;
 use xtask::scaffold::{ChangeSet, NewEvent, NewHandler, NewService, Retire, Tree, UnknownShape};
 
 /// Changes the tree: new services, events and handlers, and the files that are derived from the declarations.
@@ -66,9 +67,9 @@ impl<T: Args> Change<T> {
         let root = root()?;
         let tree = Tree::open(root, self.force || self.dry_run)?;
         let changes = changes(&self.what, &tree)?;
-        print!("{changes}");
+        output::print(&changes.to_string())?;
         if self.dry_run {
-            println!("nothing was changed (--dry-run)");
+            output::print("nothing was changed (--dry-run)")?;
             return Ok(());
         }
         changes.apply(|| generate(root))
@@ -102,7 +103,7 @@ fn main() -> ExitCode {
     match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::tell(format_args!("error: {error:#}"));
             ExitCode::from(if error.is::<UnknownShape>() { 2 } else { 1 })
         }
     }

@@ -42,7 +42,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let found = match http::block_on(ask(args)) {
         Ok(found) => found,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::tell(format_args!("error: {error:#}"));
             return Ok(ExitCode::from(UNKNOWN));
         }
     };

@@ -14,6 +14,8 @@ use super::{
 pub struct Found {
     pub hops: BTreeMap<Uuid, BTreeSet<Hop>>,
     pub scanned: String,
+    /// Files that could not be understood, and may have more.
+    pub skipped: Vec<String>,
 }
 
 /// Looks wherever the flow may be. Only what belongs to it is held in memory.
@@ -24,9 +26,11 @@ pub fn search(sources: &mut Sources, wanted: Wanted) -> anyhow::Result<Found> {
         if !ids.is_empty() {
             hops = hops_of(source, &ids)?;
         }
-        Ok((scanned.to_string(), !ids.is_empty()))
+        Ok((scanned, !ids.is_empty()))
     })?;
-    Ok(Found { hops, scanned: scanned.join(", ") })
+    let words: Vec<_> = scanned.iter().map(ToString::to_string).collect();
+    let skipped = scanned.into_iter().flat_map(|scanned| scanned.skipped).collect();
+    Ok(Found { hops, scanned: words.join(", "), skipped })
 }
 
 fn correlation_ids(source: &Source, wanted: Wanted) -> anyhow::Result<(BTreeSet<Uuid>, Scanned)> {
@@ -49,8 +53,14 @@ fn hops_of(source: &Source, ids: &BTreeSet<Uuid>) -> anyhow::Result<BTreeMap<Uui
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::PathBuf};
+    use std::{
+        env,
+        fs::{self, File},
+        io::Write,
+        path::PathBuf,
+    };
 
+    use flate2::{Compression, write::GzEncoder};
     use flow::logged::fixtures::{CUSTOMER, FLOW, ONBOARDED, TRACE, id, line};
 
     use super::*;
@@ -104,6 +114,20 @@ mod tests {
             let sizes: Vec<_> = found.hops.iter().map(|(id, hops)| (id.to_string(), hops.len())).collect();
             assert_eq!(sizes, [(FLOW.to_owned(), 12)], "{wanted}");
         }
+    }
+
+    #[test]
+    fn compressed_logs_are_read_or_named() {
+        let logs = Logs::new(&[("loyalty.jsonl", of_service("loyalty")), ("email.jsonl.3.zst", String::new())]);
+        for (name, service) in [("customer.jsonl.1.gz", "customer"), ("email.jsonl.2.gz", "email")] {
+            let mut file = GzEncoder::new(File::create(logs.0.join(name)).unwrap(), Compression::default());
+            file.write_all(of_service(service).as_bytes()).unwrap();
+            file.finish().unwrap();
+        }
+        let found = logs.search(FLOW);
+        assert_eq!(found.hops.values().map(BTreeSet::len).collect::<Vec<_>>(), [12]);
+        assert!(found.skipped.len() == 1 && found.skipped[0].ends_with("email.jsonl.3.zst"), "{:?}", found.skipped);
+        assert!(found.scanned.contains("without"), "{}", found.scanned);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Looks again until a flow is at its end.
 
+use client::output;
 use std::{
     thread,
     time::{Duration, Instant},
@@ -29,7 +30,7 @@ pub fn until_final<T>(
         }
         let progress = progress(&flows);
         if start.elapsed() > PATIENCE && progress != told {
-            eprintln!("… {progress}");
+            output::tell(format_args!("… {progress}"));
             told = progress;
         }
         thread::sleep(began.elapsed().max(REST).min(left));

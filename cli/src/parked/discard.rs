@@ -2,7 +2,7 @@
 
 use clap::Args;
 use client::{
-    Operations,
+    Operations, output,
     parked::{self, Change, Kept},
 };
 use uuid::Uuid;
@@ -29,17 +29,17 @@ pub async fn discard(operations: &Operations, args: &DiscardArgs) -> anyhow::Res
 async fn discard_one(operations: &Operations, id: Uuid, args: &DiscardArgs) -> anyhow::Result<u8> {
     let records = parked::find(operations, id, args.selection.filter.service).await?;
     let Some(Kept { service, what }) = parked::the_one(records)? else {
-        eprintln!("nothing to discard");
+        output::tell("nothing to discard");
         return Ok(NOTHING);
     };
     parked::discard(operations, service, id, &args.reason).await?;
-    println!("{}: {} {id} is discarded", service.name(), what.summary.event_type);
+    output::print(&format!("{}: {} {id} is discarded", service.name(), what.summary.event_type))?;
     Ok(0)
 }
 
 async fn discard_all(operations: &Operations, args: &DiscardArgs) -> anyhow::Result<u8> {
     let Some(count) = args.selection.count(operations).await? else {
-        eprintln!("nothing to discard");
+        output::tell("nothing to discard");
         return Ok(NOTHING);
     };
     let question = format!("Discard {count} messages? Their effects will never happen.");

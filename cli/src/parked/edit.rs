@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use client::{Operations, Service, parked};
+use client::{Operations, Service, output, parked};
 use uuid::Uuid;
 
 use super::{selection::NOTHING, show::text};
@@ -31,7 +31,7 @@ pub struct EditArgs {
 pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8> {
     let records = parked::find(operations, args.id, args.service).await?;
     let Some(record) = parked::the_one(records)? else {
-        eprintln!("no service keeps {}", args.id);
+        output::tell(format_args!("no service keeps {}", args.id));
         return Ok(NOTHING);
     };
     let before = text(&record.what.event)?;
@@ -43,14 +43,14 @@ pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8
             (None, None) => before.clone(),
         };
         if after.trim() == before.trim() {
-            println!("unchanged");
+            output::print("unchanged")?;
             return Ok(0);
         }
         match parked::edit(operations, record.service, args.id, after).await {
             Ok(()) => break,
             // Whoever is not at a terminal can't edit again.
             Err(error) if draft.is_some() && std::io::stdin().is_terminal() => {
-                eprintln!("{error:#}");
+                output::tell(&error);
                 if !prompt::confirm("Edit again?", false)? {
                     return Err(error);
                 }
@@ -58,7 +58,7 @@ pub async fn edit(operations: &Operations, args: &EditArgs) -> anyhow::Result<u8
             Err(error) => return Err(error),
         }
     }
-    println!("corrected; it is tried again by: fleet parked retry {}", args.id);
+    output::print(&format!("corrected; it is tried again by: fleet parked retry {}", args.id))?;
     Ok(0)
 }
 

@@ -29,12 +29,15 @@ pub async fn list(operations: &Operations, args: &ListArgs) -> anyhow::Result<u8
         let lines = found.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
         output::print(&lines.join("\n"))?;
     } else if found.is_empty() {
-        eprintln!("nothing is parked{}", if args.filter.query().is_empty() { "" } else { " that the filters select" });
+        output::tell(format_args!(
+            "nothing is parked{}",
+            if args.filter.query().is_empty() { "" } else { " that the filters select" }
+        ));
     } else {
         output::print(&table(&found).to_string())?;
     }
     if more {
-        eprintln!("… and more: --limit shows more than {}", args.limit);
+        output::tell(format_args!("… and more: --limit shows more than {}", args.limit));
     }
     Ok(0)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use client::{
-    Operations,
+    Operations, output,
     parked::{self, Change, Kept, Record, State},
 };
 use reqwest::Method;
@@ -34,7 +34,7 @@ async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: D
     let records = parked::find(operations, id, args.selection.filter.service).await?;
     let records: Vec<_> = records.into_iter().filter(|record| !record.what.summary.state.is_resolved()).collect();
     if records.is_empty() {
-        eprintln!("no service keeps {id}, or it is done already");
+        output::tell(format_args!("no service keeps {id}, or it is done already"));
         return Ok(NOTHING);
     }
     let mut code = 0;
@@ -43,9 +43,9 @@ async fn retry_one(operations: &Operations, id: Uuid, args: &RetryArgs, limit: D
         parked::retry(operations, service, id).await?;
         let after = outcome(operations, &record, limit).await?;
         match after.summary.state {
-            State::Done => println!("{}: done", service.name()),
+            State::Done => output::print(&format!("{}: done", service.name()))?,
             state => {
-                println!("{}: {state} ({})", service.name(), after.summary.reason);
+                output::print(&format!("{}: {state} ({})", service.name(), after.summary.reason))?;
                 code = FAILED_AGAIN;
             }
         }
@@ -70,7 +70,7 @@ async fn outcome(operations: &Operations, before: &Kept<Record>, limit: Duration
 
 async fn retry_all(operations: &Operations, args: &RetryArgs) -> anyhow::Result<u8> {
     let Some(count) = args.selection.count(operations).await? else {
-        eprintln!("nothing to retry");
+        output::tell("nothing to retry");
         return Ok(NOTHING);
     };
     if !prompt::confirm(&format!("Try {count} messages again (and those behind them)?"), args.selection.yes)? {
@@ -91,7 +91,7 @@ async fn wait_for_all(operations: &Operations, args: &RetryArgs) -> anyhow::Resu
             return Ok(0);
         }
         if Instant::now() >= deadline {
-            eprintln!("{left} are still parked: fleet parked list");
+            output::tell(format_args!("{left} are still parked: fleet parked list"));
             return Ok(FAILED_AGAIN);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

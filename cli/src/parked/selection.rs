@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use client::{
-    Operations,
+    Operations, output,
     parked::{self, Change, Filter},
 };
 use indicatif::ProgressBar;
@@ -56,7 +56,7 @@ impl SelectionArgs {
                 bar.set_message(format!("{}: {count} are {done_is}", service.name()));
                 bar.tick();
                 if bar.is_hidden() && told.elapsed() >= TELL {
-                    eprintln!("  … {}: {count} are {done_is}", service.name());
+                    output::tell(format_args!("  … {}: {count} are {done_is}", service.name()));
                     told = Instant::now();
                 }
             });
@@ -64,7 +64,7 @@ impl SelectionArgs {
             bar.finish_and_clear();
             match changed? {
                 0 => {}
-                count => println!("{}: {count} are {done_is}", service.name()),
+                count => output::print(&format!("{}: {count} are {done_is}", service.name()))?,
             }
         }
         Ok(())

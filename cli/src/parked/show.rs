@@ -25,7 +25,7 @@ pub struct ShowArgs {
 pub async fn show(operations: &Operations, args: &ShowArgs) -> anyhow::Result<u8> {
     let records = parked::find(operations, args.id, args.service).await?;
     if records.is_empty() {
-        eprintln!("no service keeps {}", args.id);
+        output::tell(format_args!("no service keeps {}", args.id));
         return Ok(NOTHING);
     }
     let texts =

@@ -176,7 +176,8 @@ impl RunArgs {
 
     /// What only some services have.
     pub fn own(&self) -> OwnSettings {
-        OwnSettings { customer: self.customer.clone(), email: self.email.clone(), flow_view: self.flow_view.clone() }
+        let Self { customer, email, flow_view, .. } = self.clone();
+        OwnSettings { customer, email, flow_view }
     }
 
     /// What all have: each service's, as its own process would have read it, in the order of [`SERVICES`].

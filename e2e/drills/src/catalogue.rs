@@ -21,6 +21,8 @@ pub enum Drill {
     KillLoyalty,
     /// Nobody listens where the mails go.
     SmtpAway,
+    /// The mail server says yes to a mail after ten seconds, and to a fifth of the customers never.
+    SlowMail,
     /// Every event is published twice, and then once more.
     Duplicate,
     /// Undecodable messages, and customers whose events always fail in loyalty, among good ones. Then an operator heals it.
@@ -79,6 +81,7 @@ impl Drill {
             Self::BrokerRestart | Self::DatabaseRestart | Self::DatabaseLost => 20,
             Self::DatabaseStalls => 120,
             Self::Overload => return Size { customers: 5000, clients: 900, over: Duration::ZERO },
+            Self::SlowMail => return Size { customers: 60, clients: 10, over: Duration::from_secs(10) },
             Self::Grand => return Size { customers: 10_000, clients: 100, over: Duration::from_secs(150) },
             _ => 10,
         };

@@ -77,10 +77,11 @@ fn is(container: &Container, what: &str) -> bool {
 /// The last of a name counts, and only that is kept.
 fn with_settings(wanted: &mut Value, settings: &str) {
     label(wanted, SUBSTITUTE);
-    let name = settings.split_inclusive('=').next().unwrap_or_default();
-    if let Some(environment) = wanted["Env"].as_array_mut() {
+    let Some(environment) = wanted["Env"].as_array_mut() else { return };
+    for setting in settings.lines() {
+        let name = setting.split_inclusive('=').next().unwrap_or_default();
         environment.retain(|entry| !entry.as_str().is_some_and(|entry| entry.starts_with(name)));
-        environment.push(json!(settings));
+        environment.push(json!(setting));
     }
 }
 

@@ -53,7 +53,7 @@ impl Faults {
         self.fix(Fault::Held(service)).await
     }
 
-    /// From its next start on the service has these settings (`NAME=value`) as well, until [`Faults::restore`].
+    /// From its next start on the service has these settings (lines of `NAME=value`) as well, until [`Faults::restore`].
     pub async fn change_settings(&self, service: &'static str, settings: &str) -> anyhow::Result<()> {
         self.begin(Fault::Overridden(service));
         self.control.change_settings(service, Some(settings)).await

@@ -18,6 +18,7 @@ mod progress;
 mod proxy;
 mod report;
 mod scenarios;
+mod slow_mail;
 mod verdict;
 
 use catalogue::{Drill, Size};
@@ -86,8 +87,8 @@ const NOTHING_TO_DRILL: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    drill(&DrillArgs::parse()).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+    drill(&DrillArgs::try_parse().unwrap_or_else(|error| output::exit(&error))).unwrap_or_else(|error| {
+        output::tell(format_args!("error: {error:#}"));
         ExitCode::from(NOTHING_TO_DRILL)
     })
 }
@@ -113,7 +114,7 @@ async fn interrupted() -> anyhow::Result<ExitCode> {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
     }
-    eprintln!("interrupted: fixing what is broken");
+    output::tell("interrupted: fixing what is broken");
     Ok(ExitCode::from(INTERRUPTED))
 }
 
@@ -121,7 +122,7 @@ async fn carry_out(args: &DrillArgs, fleet: &Fleet) -> anyhow::Result<ExitCode> 
     let mut verdicts = Vec::new();
     for drill in args.drills() {
         if drill.needs_administration() && !fleet.can_be_administered() {
-            eprintln!("{} is left out, as an operator has a part in it: {NO_TOKEN}", drill.name());
+            output::tell(format_args!("{} is left out, as an operator has a part in it: {NO_TOKEN}", drill.name()));
             continue;
         }
         let verdict = match fleet.ensure_ready().await {

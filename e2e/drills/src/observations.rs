@@ -23,7 +23,8 @@ pub async fn look(
     let emails: Vec<_> = registrations.iter().map(|one| one.email.to_lowercase()).collect();
     let database = &fleet.database;
     let mut observations = Observations { effects: database.effects(&customers).await?, ..Observations::default() };
-    observations.mail_copies = look_into_mailbox(fleet, registrations, &mut observations.effects).await?;
+    (observations.mail_copies, observations.most_copies) =
+        look_into_mailbox(fleet, registrations, &mut observations.effects).await?;
     observations.registered_twice = usize::try_from(database.registered_twice(&emails).await?)?;
     observations.out_of_order = usize::try_from(database.out_of_order(&customers).await?)?;
     (observations.parked, observations.dead) = database.parked_since(since).await?;
@@ -38,25 +39,27 @@ pub async fn look(
     Ok(observations)
 }
 
-/// Adds each address' distinct mails to the effects; gives how many copies of them there are.
+/// Adds each address' distinct mails to the effects; gives how many copies of them there are, and how often the
+/// one came that came most often.
 async fn look_into_mailbox(
     fleet: &Fleet,
     registrations: &[Registration],
     effects: &mut Effects,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<(usize, usize)> {
     let by_address: HashMap<_, _> = registrations.iter().map(|one| (one.email.as_str(), one.customer_id)).collect();
     let mut mails = HashMap::<Uuid, BTreeSet<String>>::new();
-    let mut copies = 0;
+    let mut times = HashMap::<String, usize>::new();
     for mail in fleet.mailbox.all().await? {
         for customer in mail.to.iter().filter_map(|to| by_address.get(to.address.as_str())) {
-            let is_new = mails.entry(*customer).or_default().insert(mail.message_id.clone());
-            copies += usize::from(!is_new);
+            mails.entry(*customer).or_default().insert(mail.message_id.clone());
+            *times.entry(mail.message_id.clone()).or_default() += 1;
         }
     }
     for (customer, ids) in mails {
         effects.entry(customer).or_default().insert(MAIL.to_owned(), i64::try_from(ids.len())?);
     }
-    Ok(copies)
+    let copies = times.values().map(|times| times - 1).sum();
+    Ok((copies, times.values().copied().max().unwrap_or_default()))
 }
 
 /// Adds what is in a history to the effects; gives each event once, where it counts: at its first place. Whoever was

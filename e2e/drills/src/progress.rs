@@ -1,5 +1,6 @@
 //! What a drill is at, on standard error: a bar on a terminal, else a line now and then.
 
+use client::output;
 use std::{
     io::{IsTerminal, stderr},
     sync::{
@@ -100,6 +101,9 @@ async fn print_lines(drill: String, state: Arc<Mutex<State>>) {
         tick.tick().await;
         let State { phase, acknowledged, of } = state.lock().clone();
         let done = acknowledged.load(Ordering::Relaxed);
-        eprintln!("  … {drill}: {} s, {done} of {of} acknowledged, {phase}", began.elapsed().as_secs());
+        output::tell(format_args!(
+            "  … {drill}: {} s, {done} of {of} acknowledged, {phase}",
+            began.elapsed().as_secs()
+        ));
     }
 }

@@ -55,7 +55,7 @@ impl Drop for Proxy {
 }
 
 /// Our address on the network of `target`: whoever reaches that reaches us. Nothing is sent.
-async fn address_towards(target: &str) -> std::io::Result<IpAddr> {
+pub async fn address_towards(target: &str) -> std::io::Result<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").await?;
     socket.connect(target).await?;
     Ok(socket.local_addr()?.ip())

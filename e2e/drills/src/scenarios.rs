@@ -17,6 +17,7 @@ pub async fn perform(drill: Drill, context: &mut DrillContext<'_>) -> anyhow::Re
         Drill::BrokerWiped => servers::wipe_broker(context).await,
         Drill::DatabaseRestart => servers::restart_database(context).await,
         Drill::SmtpAway => servers::take_mail_away(context).await,
+        Drill::SlowMail => network::slow_down_mail(context).await,
         Drill::KillCustomer => crashes::kill(context, "customer").await,
         Drill::KillEmail => crashes::kill(context, "email").await,
         Drill::KillLoyalty => crashes::kill(context, "loyalty").await,

@@ -78,6 +78,17 @@ pub struct Expected {
     pub rebuilt: Option<&'static str>,
     /// So many messages are dead, and stay so.
     pub dead: i64,
+    /// There may be no more copies of mails than these; if none are named, as many as there are.
+    pub copies: Option<Copies>,
+}
+
+/// Mails that arrived more than once, under one Message-ID.
+#[derive(Clone, Copy, Debug)]
+pub struct Copies {
+    /// After the first of each mail.
+    pub in_all: usize,
+    /// The first included.
+    pub of_one: usize,
 }
 
 /// What was found.
@@ -87,6 +98,8 @@ pub struct Observations {
     pub effects: Effects,
     /// Mails that arrived again under the same Message-ID.
     pub mail_copies: usize,
+    /// How often the mail came that came most often.
+    pub most_copies: usize,
     /// Handlings of an event after its first in a service, by the services' logs.
     pub handled_twice: usize,
     /// Registrations that are there more than once.
@@ -144,6 +157,10 @@ pub fn judge(drill: &str, registrations: &[Registration], observations: &Observa
     }
     if !expected.may_reorder {
         verdict.tell(observations.out_of_order, "effects came before those of an earlier event of the customer");
+    }
+    if let Some(Copies { in_all, of_one }) = expected.copies {
+        verdict.tell(observations.mail_copies.saturating_sub(in_all), "mails came again that were answered");
+        verdict.tell(observations.most_copies.saturating_sub(of_one), "copies of a mail came too many");
     }
     if observations.dead != expected.dead {
         verdict.wrong.push(format!("{} messages are dead, not {}", observations.dead, expected.dead));

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use clap::Parser;
+use client::output;
 use sink::Sink;
 use tokio::{
     net::TcpListener,
@@ -38,12 +39,12 @@ struct Args {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| output::exit(&error));
     let sink = Sink::new(args.max_mails);
     let mut terminate = signal(SignalKind::terminate())?;
     let smtp = listen(args.smtp_addr).await?;
     let http = listen(args.http_addr).await?;
-    println!("mail-sink: SMTP on {}, HTTP on {}", args.smtp_addr, args.http_addr);
+    output::print(&format!("mail-sink: SMTP on {}, HTTP on {}", args.smtp_addr, args.http_addr))?;
     // What is in memory is not worth a slow goodbye, so open sessions are dropped.
     tokio::select! {
         served = smtp::serve(smtp, sink.clone()) => served.context("SMTP"),

@@ -171,8 +171,19 @@ impl Session {
 /// The address in `FROM:<address> parameters`; empty for a bounce's sender.
 fn path<'a>(argument: &'a str, keyword: &str) -> Option<&'a str> {
     let (start, rest) = argument.split_at_checked(keyword.len())?;
-    let (address, _) = rest.trim_start().strip_prefix('<')?.split_once('>')?;
-    start.eq_ignore_ascii_case(keyword).then_some(address)
+    let path = rest.trim_start().strip_prefix('<')?;
+    start.eq_ignore_ascii_case(keyword).then_some(&path[..end(path)?])
+}
+
+/// Where the address in `path` ends: at a `>` that does not stand in a quoted local part.
+fn end(path: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    path.find(|character| {
+        let ends = character == '>' && !quoted;
+        quoted ^= character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends
+    })
 }
 
 #[cfg(test)]
@@ -185,6 +196,8 @@ mod tests {
             ("FROM:<ada@example.com>", Some("ada@example.com")),
             ("from: <ada@example.com> BODY=8BITMIME", Some("ada@example.com")),
             ("FROM:<>", Some("")),
+            (r#"FROM:<"a> \">b"@example.com> BODY=8BITMIME"#, Some(r#""a> \">b"@example.com"#)),
+            (r#"FROM:<"a>"#, None),
             ("FROM:<jürgen@example.com> SMTPUTF8", Some("jürgen@example.com")),
             ("TO:<ada@example.com>", None),
             ("FROM:ada@example.com", None),

@@ -216,7 +216,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         // Shown if the test fails.
-        eprintln!("logs: {}", logs_of_all().join(&self.name).display());
+        client::output::tell(format_args!("logs: {}", logs_of_all().join(&self.name).display()));
         for process in self.services.values_mut().chain([&mut self.flow_view, &mut self.sink]) {
             process.end();
         }

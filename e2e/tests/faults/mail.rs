@@ -63,6 +63,23 @@ async fn a_busy_mail_server_is_asked_again_until_it_takes_the_mail() -> anyhow::
     Ok(())
 }
 
+/// A quoted local part (RFC 5321) and a domain in another script (IDNA): what the API takes, the mail server gets.
+#[tokio::test]
+async fn an_address_of_an_unusual_shape_gets_its_mail() -> anyhow::Result<()> {
+    let fleet = Fleet::start().await?;
+    let unique = Uuid::now_v7().simple().to_string();
+    for (email, recipient) in [
+        (format!("\"ada > {unique}\"@example.com"), format!("ada > {unique}")),
+        (format!("ada.{unique}@bücher.example"), format!("ada.{unique}@xn--bcher-kva.example")),
+    ] {
+        let registration = fleet.api.register(&email).await?;
+        fleet.api.until_status(registration.customer_id, "onboarded").await?;
+        let mails = fleet.mailbox.to(&recipient).await?;
+        ensure!(mails.len() == 1, "{recipient}: {mails:?}");
+    }
+    Ok(())
+}
+
 /// How many copies a customer at `domain` has when the flow is done.
 async fn copies_at(domain: &str) -> anyhow::Result<usize> {
     let mut fleet = Fleet::start().await?;

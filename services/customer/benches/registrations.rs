@@ -1,7 +1,11 @@
 //! Registrations per second over HTTP, against what pgbench commits per second with the same statements on the same
 //! server. Run by `scripts/bench`; prints ratios, because the machine is part of every absolute number.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that can't go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that can't go on, or show its numbers, fails"
+)]
 
 use std::{
     process::{Child, Command, Stdio},

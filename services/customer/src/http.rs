@@ -2,7 +2,7 @@
 
 use axum::{
     Extension, Json, Router,
-    extract::State,
+    extract::{FromRef, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, LOCATION, WWW_AUTHENTICATE},
@@ -25,8 +25,11 @@ use uuid::Uuid;
 
 use crate::{
     access::AccessKeys,
+    client::{Client, Networks},
+    config::CustomerConfig,
     customer::Customer,
     idempotency::IdempotencyKey,
+    limits::{Limits, TooMany},
     register::{Accepted, Registration, register},
     store,
 };
@@ -40,20 +43,23 @@ use crate::{
 )]
 struct Api;
 
-/// What requests work on.
-#[derive(Clone)]
-struct AppState {
+/// What requests share.
+#[derive(Clone, FromRef)]
+struct ApiState {
     database: Database,
     keys: AccessKeys,
+    limits: Limits,
+    networks: Networks,
 }
 
-/// The routes, and what describes them.
-pub fn api(database: Database, keys: AccessKeys) -> (Router, utoipa::openapi::OpenApi) {
+/// The routes, and what describes them. Fails if a setting is wrong.
+pub fn api(database: Database, config: &CustomerConfig) -> anyhow::Result<(Router, utoipa::openapi::OpenApi)> {
+    let keys = config.access_keys()?;
     let routes = Router::new()
         .route("/customers", post(post_customer))
         .route("/customers/{id}", get(get_customer))
-        .with_state(AppState { database, keys });
-    (routes, Api::openapi())
+        .with_state(ApiState { database, keys, limits: Limits::new(config), networks: Networks::new(config) });
+    Ok((routes, Api::openapi()))
 }
 
 /// A registration.
@@ -63,18 +69,20 @@ pub fn api(database: Database, keys: AccessKeys) -> (Router, utoipa::openapi::Op
 #[expect(dead_code, reason = "describes the body; `Registration::parse` reads it, to name every bad field at once")]
 struct NewCustomer {
     // For readers whose regular expressions know no classes of Unicode: what most addresses and names are made of.
-    /// An ASCII address with a domain, at most 254 characters; unique without regard to case.
+    /// An address with a domain, ASCII before the @, at most 254 characters; unique without regard to case. A domain in another
+    /// script is kept as its A-labels (IDNA).
     #[schema(
         min_length = 3,
         max_length = 254,
         pattern = "^[A-Za-z0-9_+-]+([.][A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?[.])+[A-Za-z]{2,63}$"
     )]
     email: String,
-    /// 1 to 200 characters, at least one to be seen, none a control character or one that turns the direction of text.
+    /// 1 to 200 characters, at least one to be seen, none a control character or one that turns the direction of text, nothing
+    /// that looks like an internet address.
     #[schema(
         min_length = 1,
         max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]*[0-9A-Za-z\\u00c0-\\u024f][^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]*$"
+        pattern = "^[0-9A-Za-z\\u00c0-\\u024f' -]*[0-9A-Za-z\\u00c0-\\u024f][0-9A-Za-z\\u00c0-\\u024f' -]*$"
     )]
     name: String,
 }
@@ -129,8 +137,8 @@ impl CustomerView {
         let gate = customer.gate;
         Self {
             id: customer.id.0,
-            email: shown.then(|| customer.email.as_str().to_owned()),
-            name: shown.then(|| customer.name.as_str().to_owned()),
+            email: shown.then(|| customer.email.expose().to_owned()),
+            name: shown.then(|| customer.name.expose().to_owned()),
             status: gate.status.as_str(),
             registered_at: customer.registered_at,
             onboarding: OnboardingView {
@@ -157,18 +165,26 @@ impl CustomerView {
         (status = 400, body = Problem, description = "No JSON, or a bad Idempotency-Key"),
         (status = 409, body = Problem, description = "The address is taken"),
         (status = 422, body = Problem, description = "Names every bad field; or the key was used for another body"),
+        (status = 429, body = Problem, description = "Too many registrations of this client, or to this recipient", headers(
+            ("retry-after" = u32, description = "In how many seconds there may be another"))),
     )
 )]
 async fn post_customer(
-    State(app): State<AppState>,
+    State(database): State<Database>,
+    State(keys): State<AccessKeys>,
+    State(limits): State<Limits>,
+    Client(client): Client,
     headers: HeaderMap,
     fields: FieldParser,
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let registration = Registration::parse(fields)?;
+    if let Some(client) = client {
+        limits.client(client, database.clock.now()).map_err(TooMany::of_this_client)?;
+    }
     let trace_id = event::trace_id(&Span::current());
-    let accepted = register(&app.database, registration, key, trace_id).await?;
-    Ok(created(&accepted, app.keys.token(accepted.customer.id)))
+    let accepted = register(&database, &limits, registration, key, trace_id).await?;
+    Ok(created(&accepted, keys.token(accepted.customer.id)))
 }
 
 fn created(accepted: &Accepted, access_token: String) -> Response {
@@ -196,7 +212,8 @@ const NOT_KEPT: [(HeaderName, HeaderValue); 1] = [(CACHE_CONTROL, HeaderValue::f
         (status = 404, body = Problem, description = "No such customer"))
 )]
 async fn get_customer(
-    State(app): State<AppState>,
+    State(database): State<Database>,
+    State(keys): State<AccessKeys>,
     admin: Option<Extension<Option<AdminToken>>>,
     headers: HeaderMap,
     Path(id): Path<String>,
@@ -206,10 +223,10 @@ async fn get_customer(
     let admin = admin.and_then(|Extension(token)| token);
     let shown = match Bearer::of(&headers) {
         Bearer::Nothing => false,
-        Bearer::Token(token) if app.keys.admit(token, id) || admin.is_some_and(|admin| admin.is(token)) => true,
+        Bearer::Token(token) if keys.admit(token, id) || admin.is_some_and(|admin| admin.is(token)) => true,
         _ => return Ok(refused()),
     };
-    let mut connection = app.database.pool.acquire().await?;
+    let mut connection = database.pool.acquire().await?;
     let customer = store::find(&mut connection, id).await?.ok_or_else(unknown)?;
     Ok((NOT_KEPT, Json(CustomerView::new(&customer, shown))).into_response())
 }

@@ -71,9 +71,9 @@ pub async fn claim(
 /// Of the parsed body: white space and the order of fields make no other registration. Neither can hold a NUL.
 fn body_hash(customer: &Customer) -> Vec<u8> {
     let mut hash = Sha256::new();
-    hash.update(customer.email.as_str());
+    hash.update(customer.email.expose());
     hash.update([0]);
-    hash.update(customer.name.as_str());
+    hash.update(customer.name.expose());
     hash.finalize().to_vec()
 }
 

@@ -19,10 +19,14 @@ use service::{Service, http::MAX_BODY};
 use sqlx::migrate::Migrator;
 
 pub mod access;
+mod client;
 mod config;
 pub mod customer;
 mod http;
 mod idempotency;
+mod limits;
+mod link;
+mod name;
 pub mod onboarding;
 pub mod register;
 mod store;
@@ -44,7 +48,7 @@ pub fn handlers() -> Handlers {
 
 /// The service on `database`. Fails if a setting is wrong.
 pub fn service(database: &Database, config: &CustomerConfig) -> anyhow::Result<Service> {
-    let (http, openapi) = http::api(database.for_requests(), config.access_keys()?);
+    let (http, openapi) = http::api(database.for_requests(), config)?;
     Ok(Service {
         name: SERVICE.name,
         publishes: events::customer::ALL,

@@ -1,15 +1,16 @@
 //! A registration: one customer, one `customer_created`, one commit.
 
 use axum::http::StatusCode;
-use contracts::{CustomerId, Personal, events::customer::CustomerCreated};
+use contracts::{CustomerId, CustomerName, EmailAddress, events::customer::CustomerCreated};
 use messaging::database::Database;
 use service::problem::{Problem, fields::FieldParser};
 use uuid::Uuid;
 
 use crate::{
-    customer::{Customer, CustomerName, EmailAddress, Gate},
+    customer::{Customer, Gate},
     idempotency::{self, IdempotencyKey, Replay},
-    store,
+    limits::{Limits, TooMany},
+    name, store,
 };
 
 /// What a registration needs.
@@ -22,7 +23,7 @@ impl Registration {
     /// Parses a request body, or names every bad field.
     pub fn parse(mut fields: FieldParser) -> Result<Self, Problem> {
         let email = fields.text("email", EmailAddress::parse);
-        let name = fields.text("name", CustomerName::parse);
+        let name = fields.text("name", name::parse);
         fields.finish()?;
         // `finish` has failed if either is missing.
         email.zip(name).map(|(email, name)| Self { email, name }).ok_or_else(|| Problem::internal("fields"))
@@ -39,6 +40,7 @@ pub struct Accepted {
 /// Registers a customer, or answers what was answered under `key` before.
 pub async fn register(
     database: &Database,
+    limits: &Limits,
     registration: Registration,
     key: Option<IdempotencyKey>,
     trace_id: String,
@@ -57,15 +59,19 @@ pub async fn register(
         }
     }
     store::insert(tx.sql(), &customer).await.map_err(taken)?;
-    tx.commit().await?;
+    limits.recipient(&customer.email, customer.registered_at).map_err(TooMany::to_this_recipient)?;
+    if let Err(error) = tx.commit().await {
+        limits.give_back(&customer.email);
+        return Err(error.into());
+    }
     Ok(Accepted { customer, event_id, trace_id })
 }
 
 fn created(customer: &Customer) -> CustomerCreated {
     CustomerCreated {
         customer_id: customer.id,
-        email: Personal::new(customer.email.as_str()),
-        name: Personal::new(customer.name.as_str()),
+        email: customer.email.clone(),
+        name: customer.name.clone(),
         registered_at: customer.registered_at,
     }
 }

@@ -1,19 +1,19 @@
 //! The SQL of this service.
 
-use contracts::CustomerId;
+use contracts::{CustomerId, CustomerName, EmailAddress};
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use sqlx::{PgConnection, query};
 
-use crate::customer::{Customer, CustomerName, EmailAddress, Gate, Status};
+use crate::customer::{Customer, Gate, Status};
 
 /// Stores a new customer; fails on the constraint `customers_email` if the address is taken.
 pub async fn insert(sql: &mut PgConnection, customer: &Customer) -> Result<(), sqlx::Error> {
     query!(
         "INSERT INTO customers (id, email, name, status, registered_at, welcome_email) VALUES ($1, $2, $3, $4, $5, $6)",
         customer.id.0,
-        customer.email.as_str(),
-        customer.name.as_str(),
+        customer.email.expose(),
+        customer.name.expose(),
         customer.gate.status.as_str(),
         SqlTimestamp::from(customer.registered_at) as _,
         customer.gate.welcome_email.as_str(),
@@ -35,8 +35,8 @@ pub async fn find(sql: &mut PgConnection, id: CustomerId) -> Result<Option<Custo
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Customer {
         id,
-        email: EmailAddress::stored(row.email),
-        name: CustomerName::stored(row.name),
+        email: EmailAddress::parse(&row.email).map_err(decoding)?,
+        name: CustomerName::parse(&row.name).map_err(decoding)?,
         registered_at: row.registered_at.to_jiff(),
         gate: gate(&row.status, &row.welcome_email, row.status_points)?,
         onboarded_at: row.onboarded_at.map(SqlTimestamp::to_jiff),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+use std::net::SocketAddr;
+
 use axum::{
     Extension, Router,
     body::{Body, to_bytes},
@@ -26,7 +28,7 @@ use messaging::{
     testing::{self, TestService, settle},
 };
 use serde_json::{Value, json};
-use service::bearer::AdminToken;
+use service::{Peer, bearer::AdminToken};
 use sqlx::migrate::Migrator;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -51,7 +53,7 @@ impl Stage {
         let database = testing::database(customer::SERVICE.name, &customer::MIGRATIONS).await;
         let (handlers, publishes) = (customer::handlers(), events::customer::ALL);
         let service = TestService::start(&database, &bus, publishes, handlers, testing::settings()).await;
-        let http = customer::service(&database, &CustomerConfig::default()).unwrap().http;
+        let http = customer::service(&database, &config()).unwrap().http;
         service.until_live().await;
         Self { database, http, customer: service, email, loyalty }
     }
@@ -76,6 +78,19 @@ impl Stage {
         let status = response.status();
         assert_eq!(response.headers().contains_key("www-authenticate"), status == StatusCode::UNAUTHORIZED);
         (status, serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await.unwrap()).unwrap())
+    }
+
+    /// A registration by way of the connection and the proxies that are named; gives `Retry-After` as well.
+    async fn post_from(&self, peer: &str, forwarded: &str, email: &str) -> (StatusCode, Option<u64>) {
+        let mut request = Request::post("/customers")
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", forwarded)
+            .body(Body::from(json!({ "email": email, "name": "Ada" }).to_string()))
+            .unwrap();
+        request.extensions_mut().insert(Peer(SocketAddr::new(peer.parse().unwrap(), 4711)));
+        let response = self.http.clone().oneshot(request).await.unwrap();
+        let again = response.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+        (response.status(), again)
     }
 
     async fn register(&self, email: &str) -> CustomerId {
@@ -117,6 +132,16 @@ impl Stage {
             .fetch_one(&self.database.pool)
             .await
             .unwrap()
+    }
+}
+
+fn config() -> CustomerConfig {
+    CustomerConfig {
+        access_token_keys: None,
+        registrations_per_client: 2,
+        registrations_per_recipient: 3,
+        unlimited_clients: vec!["127.0.0.0/8".parse().unwrap()],
+        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
     }
 }
 
@@ -213,7 +238,7 @@ async fn a_token_outlasts_the_process_and_a_change_of_keys() {
     let mut stage = Stage::new().await;
     let [old, new] = ["old:0123456789abcdef0123456789abcdef", "new:fedcba9876543210fedcba9876543210"];
     let with = |keys: &str| {
-        let config = CustomerConfig { access_token_keys: Some(keys.into()) };
+        let config = CustomerConfig { access_token_keys: Some(keys.into()), ..config() };
         customer::service(&stage.database, &config).unwrap().http
     };
     let [first, rotated, without] = [old, &format!("{new},{old}"), new].map(with);
@@ -259,4 +284,68 @@ async fn concurrent_twins_under_one_key_make_one_customer() {
     let customers: i64 =
         sqlx::query_scalar("SELECT count(*) FROM customers").fetch_one(&stage.database.pool).await.unwrap();
     assert_eq!(customers, 1);
+}
+
+#[tokio::test]
+async fn a_client_registers_only_so_many_in_a_minute_by_whatever_proxy() {
+    let stage = Stage::new().await;
+    let too_many = (StatusCode::TOO_MANY_REQUESTS, Some(30));
+    for (number, (peer, forwarded, expected)) in [
+        ("192.0.2.1", "203.0.113.1", (StatusCode::CREATED, None)),
+        ("192.0.2.1", "203.0.113.2", (StatusCode::CREATED, None)),
+        ("192.0.2.1", "203.0.113.3", too_many),
+        ("10.0.0.1", "192.0.2.1", too_many),
+        ("10.0.0.1", "203.0.113.9, 192.0.2.1", too_many),
+        ("10.0.0.2", "192.0.2.1, 203.0.113.9", (StatusCode::CREATED, None)),
+        ("2001:db8::1", "", (StatusCode::CREATED, None)),
+        ("2001:db8::2", "", (StatusCode::CREATED, None)),
+        ("2001:db8::3", "", too_many),
+        ("127.0.0.1", "", (StatusCode::CREATED, None)),
+        ("127.0.0.1", "", (StatusCode::CREATED, None)),
+        ("127.0.0.1", "", (StatusCode::CREATED, None)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = stage.post_from(peer, forwarded, &format!("ada.{number}@example.com")).await;
+        assert_eq!(answer, expected, "{peer} {forwarded}");
+    }
+    stage.database.clock.advance(jiff::SignedDuration::from_secs(30));
+    assert_eq!(stage.post_from("192.0.2.1", "", "eve@example.com").await, (StatusCode::CREATED, None));
+}
+
+/// Whoever fills in the form with a stranger's address in a hundred spellings sends three mails a day.
+#[tokio::test]
+async fn a_recipient_is_registered_only_so_often_in_a_day_whatever_the_spelling() {
+    let stage = Stage::new().await;
+    for spelling in ["ada+1@example.com", "Ada+2@example.com", "ada@EXAMPLE.com"] {
+        stage.register(spelling).await;
+        // That it is taken is said, and costs nothing.
+        assert_eq!(stage.post(None, json!({ "email": spelling, "name": "Ada" })).await.0, StatusCode::CONFLICT);
+    }
+    let (status, problem) = stage.post(None, json!({ "email": "ada+4@example.com", "name": "Ada" })).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (StatusCode::TOO_MANY_REQUESTS, &json!("email")));
+    stage.register("bob@example.com").await;
+    stage.database.clock.advance(jiff::SignedDuration::from_hours(8));
+    stage.register("ada+4@example.com").await;
+}
+
+#[tokio::test]
+async fn a_name_with_a_link_in_it_and_an_address_that_cannot_be_written_to_are_named() {
+    let stage = Stage::new().await;
+    let (status, problem) =
+        stage.post(None, json!({ "email": "ädä@example.com", "name": "win at evil.example" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let details: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["detail"].clone()).collect();
+    assert!(details[0].as_str().unwrap().contains("ASCII characters before the @"), "{problem}");
+    assert!(details[1].as_str().unwrap().contains("link"), "{problem}");
+}
+
+#[tokio::test]
+async fn an_address_is_one_in_whatever_script_its_domain_is_written() {
+    let stage = Stage::new().await;
+    let ada = stage.register("ada@bücher.example").await;
+    assert_eq!(stage.get(ada).await["email"], "ada@xn--bcher-kva.example");
+    let (status, _) = stage.post(None, json!({ "email": "ada@BÜCHER.example", "name": "Ada" })).await;
+    assert_eq!(status, StatusCode::CONFLICT);
 }

@@ -16,4 +16,11 @@ pub struct EmailConfig {
     /// How often a mail may go out if the server, having heard all of it, does not say whether it was accepted.
     #[arg(long, env, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=20))]
     pub mail_copies: i32,
+    /// So many mails rejected by the mail server (5xx) within an hour, while it accepts fewer than half as many, and all mail
+    /// is kept and nobody is deactivated, until a mail is accepted that tries from time to time.
+    #[arg(long, env, default_value_t = 20, value_parser = clap::value_parser!(i32).range(2..=10_000))]
+    pub mail_breaker_rejections: i32,
+    /// From time to time: after so many seconds.
+    #[arg(long, env, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub mail_breaker_rest_seconds: u32,
 }

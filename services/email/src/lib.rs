@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `customer_created` ([`welcome`]) | a queued mail; then, from the [`sender`], |
 //! | the SMTP server's yes | `welcome_email_sent` |
-//! | its no to the address, or three days without a yes | `welcome_email_failed` |
+//! | its no to the address, said twice, or three days without a yes | `welcome_email_failed` |
 //! | `customer_deactivated` ([`welcome`]) | no more mail to that customer |
 
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use service::{Service, http::MAX_BODY};
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 
+pub mod breaker;
 mod config;
 mod http;
 pub mod mailer;
@@ -30,6 +31,7 @@ mod store;
 mod templates;
 pub mod welcome;
 
+use breaker::Breaker;
 pub use config::EmailConfig;
 use mailer::{Mailer, smtp::Smtp};
 use metrics::MailMetrics;
@@ -62,6 +64,9 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
         let (database, queued) = (database.clone(), queued.clone());
         (part, worker::task(Sender::new(part, database, mailer, config, queued, metrics.clone())))
     };
+    let breaker = Breaker::new(database.clone(), metrics.clone());
+    let mut tasks = vec![(breaker::PART, worker::task(breaker))];
+    tasks.extend(SENDERS.map(sender));
     Ok(Service {
         name: SERVICE.name,
         publishes: events::email::ALL,
@@ -70,6 +75,6 @@ pub fn service(database: &Database, config: &EmailConfig) -> anyhow::Result<Serv
         http,
         openapi,
         max_body: MAX_BODY,
-        tasks: SENDERS.map(sender).into(),
+        tasks,
     })
 }

@@ -21,7 +21,7 @@ pub enum Mailer {
 }
 
 impl Mailer {
-    /// Delivers `mail`, within less than the 10 s of a shutdown.
+    /// Delivers `mail`; a server may take minutes.
     pub async fn deliver(&mut self, mail: &Message) -> DeliveryResult {
         match self {
             Self::Smtp(smtp) => smtp.deliver(mail).await,
@@ -47,6 +47,11 @@ impl FakeMailer {
     /// Takes its first mail only after `meanwhile` has happened.
     pub fn slow(meanwhile: impl Future<Output = ()> + Send + 'static) -> Self {
         Self { meanwhile: Arc::new(Mutex::new(Some(Box::pin(meanwhile)))), ..Self::default() }
+    }
+
+    /// Says `result` after all others.
+    pub fn then(&self, result: DeliveryResult) {
+        self.results.lock().push_back(result);
     }
 
     /// The mails that it was given, as sent.

@@ -1,7 +1,7 @@
 //! What this service counts besides what all do: mails.
 
 use messaging::database::Database;
-use metrics::{Counter, Labeled};
+use metrics::{Counter, Gauge, Labeled};
 
 use crate::store;
 
@@ -12,6 +12,7 @@ pub struct MailMetrics {
     pub(crate) refused: Counter,
     pub(crate) expired: Counter,
     pub(crate) retried: Labeled<Counter>,
+    pub(crate) breaker_open: Gauge,
 }
 
 impl MailMetrics {
@@ -23,18 +24,20 @@ impl MailMetrics {
             "mail_retried_total",
             ["reason"],
             "Attempts after which a mail was kept to be tried again: `later` if the mail server said so, `unreachable` if \
-             it did not answer, `perhaps` if it did not answer to the end of the mail, `misconfigured` if it refuses all \
-             our mail (a wrong password, a policy)",
+             it did not answer, `perhaps` if it did not answer to the end of the mail, `refused` if it refuses an address, \
+             which is asked for once more, `misconfigured` if it refuses all our mail (a wrong password, a policy)",
         );
-        for reason in ["later", "unreachable", "perhaps", "misconfigured"] {
+        for reason in ["later", "unreachable", "perhaps", "refused", "misconfigured"] {
             retried.of([reason]);
         }
         let help = "Mails that could not be delivered while they were valid";
+        let open = "Whether all mail is kept because the mail server rejects most of it: 1, or 0";
         Self {
             sent: registry.counter("mail_sent_total", "Mails that the mail server accepted"),
             refused: registry.counter("mail_refused_total", "Mails whose address the mail server refused for good"),
             expired: registry.counter("mail_expired_total", help),
             retried,
+            breaker_open: registry.gauge("mail_breaker_open", open),
         }
     }
 }

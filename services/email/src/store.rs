@@ -4,9 +4,13 @@ use contracts::{CustomerId, events::customer::CustomerCreated};
 use event::{EventMeta, TraceContext};
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use messaging::database::Database;
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
+
+pub mod breaker;
+pub mod lease;
+
+use lease::Leased;
 
 /// A mail to be queued.
 pub struct NewMail {
@@ -26,11 +30,12 @@ pub async fn queue(sql: &mut PgConnection, mail: &NewMail, event: &CustomerCreat
     lock_recipient(sql, event.customer_id).await?;
     query!(
         "INSERT INTO mails (id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
-                            message_id, created_at, valid_until, state, settled_at, attempt, next_attempt_at)
+                            message_id, created_at, valid_until, state, settled_at, attempt, next_attempt_at, open_before)
          SELECT $1, $2, $3, customer_id, $5, $6, $7, $8, $9, $10, $11, $12,
                 CASE WHEN stopped_at IS NOT NULL THEN 'cancelled' WHEN $13 THEN 'muted' ELSE 'queued' END,
-                CASE WHEN stopped_at IS NOT NULL OR $13 THEN $11::timestamptz END, 0, $11
-         FROM recipients WHERE customer_id = $4
+                CASE WHEN stopped_at IS NOT NULL OR $13 THEN $11::timestamptz END, 0, $11,
+                open_for + coalesce($11 - opened_at, interval '0')
+         FROM recipients, breaker WHERE customer_id = $4
          ON CONFLICT (event_id) DO NOTHING",
         id,
         cause.id,
@@ -79,58 +84,6 @@ pub async fn stop(sql: &mut PgConnection, id: CustomerId, now: Timestamp) -> Res
     Ok(())
 }
 
-/// A queued mail on its way, leased to one sender.
-pub struct Leased {
-    pub id: Uuid,
-    pub customer_id: CustomerId,
-    pub address: String,
-    pub name: String,
-    pub message_id: String,
-    pub valid_until: Timestamp,
-    /// Grows with each lease: whoever holds an older one has lost the mail.
-    pub attempt: i32,
-    /// How often it may have been accepted.
-    pub perhaps: i32,
-    pub trace: TraceContext,
-    pub cause: EventMeta,
-}
-
-/// Leases the mail that is due longest, until `lease_until`.
-pub async fn lease(database: &Database, lease_until: Timestamp) -> Result<Option<Leased>, sqlx::Error> {
-    let mut tx = database.begin().await?;
-    let now = SqlTimestamp::from(tx.now());
-    let row = query!(
-        "UPDATE mails SET attempt = attempt + 1, next_attempt_at = $2
-         WHERE id = (SELECT id FROM mails WHERE state = 'queued' AND next_attempt_at <= $1
-                     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-         RETURNING id, event_id, event_type, customer_id, correlation_id, traceparent, tracestate, address, name,
-                   message_id, valid_until, attempt, perhaps",
-        now as _,
-        SqlTimestamp::from(lease_until) as _,
-    )
-    .fetch_optional(tx.sql())
-    .await?;
-    tx.commit().await?;
-    Ok(row.map(|row| Leased {
-        id: row.id,
-        customer_id: CustomerId(row.customer_id),
-        address: row.address,
-        name: row.name,
-        message_id: row.message_id,
-        valid_until: row.valid_until.to_jiff(),
-        attempt: row.attempt,
-        perhaps: row.perhaps,
-        trace: TraceContext { traceparent: row.traceparent, tracestate: row.tracestate },
-        cause: EventMeta {
-            id: row.event_id,
-            event_type: row.event_type,
-            subject: row.customer_id,
-            correlation_id: row.correlation_id,
-            causation_id: None,
-        },
-    }))
-}
-
 /// Marks the mail as `state`; `false` if the lease was lost or the mail was settled meanwhile.
 pub async fn settle(
     sql: &mut PgConnection,
@@ -152,46 +105,6 @@ pub async fn settle(
     .execute(sql)
     .await?;
     Ok(settled.rows_affected() == 1)
-}
-
-/// Keeps the lease until `lease_until`, unless it was lost.
-pub async fn renew(database: &Database, mail: &Leased, lease_until: Timestamp) -> Result<(), sqlx::Error> {
-    let mut tx = database.begin().await?;
-    query!(
-        "UPDATE mails SET next_attempt_at = $3 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
-        mail.id,
-        mail.attempt,
-        SqlTimestamp::from(lease_until) as _,
-    )
-    .execute(tx.sql())
-    .await?;
-    tx.commit().await
-}
-
-/// What is known of a mail that is kept for another attempt.
-pub struct Postponed<'a> {
-    pub next: Timestamp,
-    pub valid_until: Timestamp,
-    pub perhaps: i32,
-    pub reply: &'a str,
-}
-
-/// Keeps the mail for another attempt, unless the lease was lost.
-pub async fn postpone(database: &Database, mail: &Leased, postponed: Postponed<'_>) -> Result<(), sqlx::Error> {
-    let mut tx = database.begin().await?;
-    query!(
-        "UPDATE mails SET next_attempt_at = $3, valid_until = $4, perhaps = $5, last_reply = $6
-         WHERE id = $1 AND attempt = $2 AND state = 'queued'",
-        mail.id,
-        mail.attempt,
-        SqlTimestamp::from(postponed.next) as _,
-        SqlTimestamp::from(postponed.valid_until) as _,
-        postponed.perhaps,
-        postponed.reply,
-    )
-    .execute(tx.sql())
-    .await?;
-    tx.commit().await
 }
 
 /// How many mails are queued, and since when the oldest is.

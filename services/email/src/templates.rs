@@ -2,10 +2,15 @@
 
 use std::sync::LazyLock;
 
-use lettre::message::{Mailbox, Message, MultiPart};
+use anyhow::Context;
+use contracts::{CustomerName, EmailAddress};
+use lettre::{
+    address::Envelope,
+    message::{Mailbox, Message, MultiPart},
+};
 use minijinja::{Environment, UndefinedBehavior, context};
 
-use crate::store::Leased;
+use crate::store::lease::Leased;
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
@@ -22,11 +27,16 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// The welcome mail: `multipart/alternative`, text first (RFC 2046, section 5.1.4).
 pub fn welcome(mail: &Leased, from: &Mailbox) -> anyhow::Result<Message> {
-    let to = Mailbox::new(Some(mail.name.clone()), mail.address.parse()?);
-    let render = |name: &str| TEMPLATES.get_template(name)?.render(context! { name => mail.name.as_str() });
+    // Older releases stored what an event said as it was.
+    let (name, address) = (CustomerName::parse(&mail.name)?, EmailAddress::parse(&mail.address)?);
+    let to = Mailbox::new(Some(name.expose().to_owned()), address.expose().parse()?);
+    // Given, not read from the header again: lettre can't read a quoted local part there.
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.email.clone()]).context("an envelope")?;
+    let render = |template: &str| TEMPLATES.get_template(template)?.render(context! { name => name.expose() });
     Ok(Message::builder()
         .from(from.clone())
         .to(to)
+        .envelope(envelope)
         .subject("Welcome to Pas de Trois")
         .message_id(Some(format!("<{}>", mail.message_id)))
         .multipart(MultiPart::alternative_plain_html(render("welcome.txt")?, render("welcome.html")?))?)

@@ -4,10 +4,14 @@
 
 pub mod choreography;
 mod customer_id;
+mod customer_name;
+mod email_address;
 pub mod events;
 mod personal;
 pub mod services;
 
 pub use customer_id::CustomerId;
+pub use customer_name::{BadCustomerName, CustomerName};
+pub use email_address::{BadEmailAddress, EmailAddress};
 pub use personal::Personal;
 pub use services::{Role, SERVICES, ServiceInfo};

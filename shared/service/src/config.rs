@@ -1,6 +1,11 @@
 //! Settings: a flag and an environment variable of one name each.
 
-use std::{env, net::SocketAddr};
+use std::{
+    env,
+    io::{self, ErrorKind, Write},
+    net::SocketAddr,
+    process,
+};
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser};
 use messaging::{middleware::Faults, retention::Retention};
@@ -107,8 +112,21 @@ impl<Own: Args> Config<Own> {
             .mut_arg("http_addr", |arg| arg.required(false).default_value(local(http_port)))
             .mut_arg("ops_addr", |arg| arg.required(false).default_value(local(operations_port)));
         let command = without_empty_variables(command);
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        let matches = command.try_get_matches().unwrap_or_else(|error| exit(&error));
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error))
     }
+}
+
+/// As clap ends a process, but with an error if its help can't be written: clap says nothing then, and that all is well.
+fn exit(error: &clap::Error) -> ! {
+    let code = match error.print() {
+        Err(failed) if failed.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: can't write to standard output: {failed}");
+            1
+        }
+        _ => error.exit_code(),
+    };
+    process::exit(code)
 }
 
 /// `command`, its subcommands included, for which an empty variable counts as not set: that is how one is taken back in a

@@ -16,5 +16,6 @@ mod start;
 mod supervise;
 pub mod telemetry;
 
+pub use http::server::Peer;
 pub use process::{database, main, run, run_process};
 pub use service::Service;

@@ -1,6 +1,6 @@
 //! Start-up and shutdown: the same for every service.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -69,7 +69,8 @@ pub fn run_process<W: Future<Output = anyhow::Result<()>>>(
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            // Not by `eprintln!`, which panics where nobody can be told.
+            let _ = writeln!(std::io::stderr(), "{name}: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -35,5 +35,5 @@ pub fn read(visit: &mut dyn FnMut(&[u8])) -> anyhow::Result<Scanned> {
     if !status.success() {
         bail!("docker compose logs failed ({status})");
     }
-    Ok(Scanned { lines, place: "docker compose logs".into() })
+    Ok(Scanned { lines, place: "docker compose logs".into(), skipped: Vec::new() })
 }

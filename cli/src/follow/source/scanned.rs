@@ -9,11 +9,14 @@ use anyhow::Context;
 pub struct Scanned {
     pub lines: u64,
     pub place: String,
+    /// Files that could not be understood.
+    pub skipped: Vec<String>,
 }
 
 impl fmt::Display for Scanned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", count(self.lines, "line"), self.place)
+        write!(f, "{} in {}", count(self.lines, "line"), self.place)?;
+        if self.skipped.is_empty() { Ok(()) } else { write!(f, ", without {}", self.skipped.join(", ")) }
     }
 }
 

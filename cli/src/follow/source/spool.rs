@@ -46,7 +46,7 @@ impl Spool {
         let mut hops = self.hops.borrow_mut();
         hops.rewind()?;
         each_line(BufReader::new(&mut *hops), visit)?;
-        Ok(Scanned { lines: self.lines, place: "standard input".into() })
+        Ok(Scanned { lines: self.lines, place: "standard input".into(), skipped: Vec::new() })
     }
 }
 

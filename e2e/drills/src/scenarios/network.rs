@@ -1,6 +1,6 @@
 //! The network between a service and its servers.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, anyhow};
 use reqwest::Url;
@@ -9,6 +9,8 @@ use tokio::time::sleep;
 use crate::{
     context::DrillContext,
     proxy::{Network, Proxy},
+    slow_mail::SlowMail,
+    verdict::Copies,
 };
 
 /// Longer than a statement, a commit and a turn may take.
@@ -65,12 +67,45 @@ pub async fn stall_database(context: &mut DrillContext<'_>) -> anyhow::Result<()
     Ok(())
 }
 
+/// How late the mail server's answers are: later than any sender in a hurry waits.
+const SLOW: Duration = Duration::from_secs(10);
+/// How often a mail may go out that is never answered; the rest before a third time would outlast the drill.
+const MAIL_COPIES: usize = 2;
+
+/// Who is answered late gets one mail; who is never answered gets `MAIL_COPIES`. Nobody is deactivated over either.
+pub async fn slow_down_mail(context: &mut DrillContext<'_>) -> anyhow::Result<()> {
+    context.refused_every = 0;
+    let mut url: Url = context.fleet.setting("SMTP_URL")?.parse()?;
+    let slow = SlowMail::before(server(&url)?, SLOW).await?;
+    lead_to(&mut url, slow.addr)?;
+    context.say("email is led to a mail server that takes its time");
+    let settings = format!("SMTP_URL={url}\nMAIL_COPIES={MAIL_COPIES}");
+    context.fleet.faults.restart_with("email", &settings).await?;
+    context.until_ready("email").await?;
+    context.put_on_load();
+    context.finish_load().await?;
+    context.until_quiet(&[]).await;
+    let silent = slow.silent();
+    context.note(format!("{silent} customers' mails were never answered"));
+    context.expected.copies = Some(Copies { in_all: silent * (MAIL_COPIES - 1), of_one: MAIL_COPIES });
+    context.lifted();
+    context.fleet.faults.restore("email").await?;
+    context.until_ready("email").await
+}
+
 /// A proxy before the server of `url`, and the URL by way of it.
 async fn proxied(url: &str) -> anyhow::Result<(Proxy, Url)> {
     let mut url: Url = url.parse()?;
-    let target = format!("{}:{}", url.host_str().context("no host")?, url.port().context("no port")?);
-    let proxy = Proxy::to(target).await?;
-    url.set_ip_host(proxy.addr.ip()).map_err(|()| anyhow!("no host"))?;
-    url.set_port(Some(proxy.addr.port())).map_err(|()| anyhow!("no port"))?;
+    let proxy = Proxy::to(server(&url)?).await?;
+    lead_to(&mut url, proxy.addr)?;
     Ok((proxy, url))
+}
+
+fn server(url: &Url) -> anyhow::Result<String> {
+    Ok(format!("{}:{}", url.host_str().context("no host")?, url.port().context("no port")?))
+}
+
+fn lead_to(url: &mut Url, addr: SocketAddr) -> anyhow::Result<()> {
+    url.set_ip_host(addr.ip()).map_err(|()| anyhow!("no host"))?;
+    url.set_port(Some(addr.port())).map_err(|()| anyhow!("no port"))
 }

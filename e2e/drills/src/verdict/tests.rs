@@ -86,6 +86,17 @@ fn copies_disorder_death_and_unrest_each_decide_as_they_should() {
 }
 
 #[test]
+fn only_so_many_copies_may_come_where_that_is_expected() {
+    let expected = Expected { copies: Some(Copies { in_all: 3, of_one: 2 }), ..Expected::default() };
+    for (mail_copies, most_copies, good_all_the_same) in [(3, 2, true), (4, 2, false), (3, 3, false), (0, 1, true)] {
+        let (registrations, mut observations) = good();
+        (observations.mail_copies, observations.most_copies) = (mail_copies, most_copies);
+        let verdict = judge("test", &registrations, &observations, &expected);
+        assert_eq!(verdict.good, good_all_the_same, "{mail_copies} {most_copies}: {verdict:?}");
+    }
+}
+
+#[test]
 fn only_a_drill_that_may_reorder_may_hear_the_end_before_the_beginning() {
     let may = Expected { may_reorder: true, ..Expected::default() };
     let never_booked =

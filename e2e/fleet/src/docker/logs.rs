@@ -54,7 +54,10 @@ impl Keeper {
         loop {
             for container in self.docker.containers(&self.service).await.unwrap_or_default() {
                 if let Err(error) = self.copy(&container).await {
-                    eprintln!("the log of {} can't be read, and will be again: {error:#}", self.service);
+                    client::output::tell(format_args!(
+                        "the log of {} can't be read, and will be again: {error:#}",
+                        self.service
+                    ));
                 }
             }
             tokio::time::sleep(REST).await;

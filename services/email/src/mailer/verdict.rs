@@ -58,6 +58,18 @@ pub fn read(phase: Phase, code: Option<u16>, text: &str) -> DeliveryResult {
 }
 
 impl DeliveryResult {
+    /// As metrics and spans call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused(_) => "refused",
+            Self::Later(_) => "later",
+            Self::Unreachable(_) => "unreachable",
+            Self::Perhaps(_) => "perhaps",
+            Self::Misconfigured(_) => "misconfigured",
+        }
+    }
+
     /// Whether the server did not mean to take any mail of ours just now: such time says nothing about a customer.
     pub fn is_unwilling(&self) -> bool {
         matches!(self, Self::Misconfigured(_) | Self::Unreachable(_))
@@ -84,12 +96,17 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
     }
 }
 
+/// When an address that was refused is asked for once more: late enough for a burst of refusals to be seen as one.
+pub const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 /// When to try again after `attempt` attempts: doubling, with jitter, and slowly where only the operator can help. What was
 /// perhaps accepted, `perhaps` times by now, is said once more soon (a server that broke off has mostly not taken it), and
 /// then rarely.
 pub fn delay(verdict: &DeliveryResult, attempt: i32, perhaps: i32) -> Duration {
     let (backoff, failures) = match verdict {
-        DeliveryResult::Misconfigured(_) => (Backoff::new(Duration::from_secs(10), Duration::from_mins(10)), attempt),
+        DeliveryResult::Misconfigured(_) | DeliveryResult::Refused(_) => {
+            (Backoff::new(Duration::from_secs(10), Duration::from_mins(10)), attempt)
+        }
         DeliveryResult::Perhaps(_) if perhaps <= 1 => (Backoff::new(Duration::from_secs(5), Duration::from_secs(5)), 1),
         DeliveryResult::Perhaps(_) => (Backoff::new(Duration::from_mins(10), Duration::from_hours(6)), perhaps - 1),
         _ => (Backoff::new(Duration::from_secs(1), Duration::from_mins(5)), attempt),

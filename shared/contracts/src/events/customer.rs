@@ -4,7 +4,7 @@ use event::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CustomerId, Personal, event_type};
+use crate::{CustomerId, CustomerName, EmailAddress, event_type};
 
 const OWNER: &str = "customer";
 
@@ -18,9 +18,9 @@ pub struct CustomerCreated {
     /// The new customer.
     pub customer_id: CustomerId,
     /// Where the welcome mail goes.
-    pub email: Personal,
+    pub email: EmailAddress,
     /// How the mail addresses them.
-    pub name: Personal,
+    pub name: CustomerName,
     /// When they registered.
     pub registered_at: Timestamp,
 }

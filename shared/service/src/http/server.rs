@@ -1,9 +1,9 @@
 //! The HTTP server: who connects and says nothing, or says it too slowly, holds nothing up.
 
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     middleware::{Next, from_fn_with_state},
     response::Response,
@@ -19,6 +19,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Layer;
 use tracing::warn;
 
 /// How many connections a server has at most; further ones wait in the kernel's queue.
@@ -30,6 +31,10 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 /// The rest when no file descriptor is left for another connection.
 const REST: Duration = Duration::from_millis(100);
 
+/// Who is at the other end of the connection that a request came by: an extension of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
 /// Serves `app` until `shutdown`, then finishes the requests that have begun. Whose head is not whole by then gets none.
 pub async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) -> std::io::Result<()> {
     let begun = TaskTracker::new();
@@ -39,7 +44,9 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: CancellationTok
     let (connections, open) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
     while let Some(place) = shutdown.run_until_cancelled(open.clone().acquire_owned()).await {
         let Some(stream) = shutdown.run_until_cancelled(accept(&listener)).await else { break };
-        let connection = builder.serve_connection(TokioIo::new(stream?), TowerToHyperService::new(app.clone()));
+        let (stream, peer) = stream?;
+        let service = TowerToHyperService::new(Extension(Peer(peer)).layer(app.clone()));
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
             // Whoever hangs up in mid-sentence has had his answer.
@@ -61,13 +68,13 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: CancellationTok
 }
 
 /// The next connection. That one could not be accepted is no reason to stop, as long as the listener lives.
-async fn accept(listener: &TcpListener) -> std::io::Result<TcpStream> {
+async fn accept(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // An answer is written in two parts: the second must not wait for the client's delayed ACK (RFC 896).
                 let _ = stream.set_nodelay(true);
-                return Ok(stream);
+                return Ok((stream, peer));
             }
             Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(error),
             Err(error) => {

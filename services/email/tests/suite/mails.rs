@@ -1,113 +1,21 @@
-//! Mail, on a real Postgres with a fake mail server.
-
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
-use std::sync::Arc;
+//! From a registration to what came of its mail.
 
 use contracts::{
-    CustomerId, Personal,
-    events::{
-        self,
-        customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
-    },
+    CustomerId,
+    events::customer::{CustomerCreated, CustomerDeactivated, DeactivationReason},
 };
-use email::{
-    EmailConfig,
-    mailer::{DeliveryResult, FakeMailer, Mailer},
-    metrics::MailMetrics,
-    sender::Sender,
-};
+use email::mailer::{DeliveryResult, FakeMailer};
 use event::Event;
-use jiff::SignedDuration;
-use messaging::{
-    bus::memory::MemoryBus,
-    database::Database,
-    handler::Handlers,
-    health::Health,
-    history::replay::Plan,
-    metrics::collector::Collector,
-    testing::{self, TestService, settle},
-};
-use metrics::scrape::Scrape;
-use sqlx::migrate::Migrator;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::Timestamp as SqlTimestamp;
+use messaging::{health::Health, metrics::collector::Collector, testing::settle};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-struct Stage {
-    bus: MemoryBus,
-    database: Database,
-    customer: TestService,
-    email: TestService,
-    config: EmailConfig,
-}
-
-impl Stage {
-    async fn new() -> Self {
-        let bus = MemoryBus::new();
-        let customer = testing::database("customer", &Migrator::with_migrations(Vec::new())).await;
-        let customer =
-            TestService::start(&customer, &bus, events::customer::ALL, Handlers::new(), testing::settings()).await;
-        let database = testing::database(email::SERVICE.name, &email::MIGRATIONS).await;
-        let mail_from = "Pas de Trois <welcome@pasdetrois.example>".parse().unwrap();
-        let config = EmailConfig { smtp_url: "smtp://127.0.0.1:1".into(), mail_from, mail_copies: 3 };
-        let handlers = email::handlers(&config, &Arc::<Notify>::default());
-        let email = TestService::start(&database, &bus, events::email::ALL, handlers, testing::settings()).await;
-        email.until_live().await;
-        Self { bus, database, customer, email, config }
-    }
-
-    /// What a registration means here is told by a replay of the history.
-    async fn replay(&self, mute: bool) {
-        let plan = Plan { owner: "customer", event: None, since: None, mute, dry_run: false };
-        let handlers = email::handlers(&self.config, &Arc::<Notify>::default());
-        let mut replay = testing::replay(&self.database, &self.bus, handlers, plan).await.unwrap();
-        while replay.step(&CancellationToken::new()).await.unwrap() {}
-        replay.end().await.unwrap();
-    }
-
-    fn sender(&self, mailer: &FakeMailer) -> Sender {
-        let mailer = Mailer::Fake(mailer.clone());
-        let metrics = MailMetrics::register(&self.database);
-        Sender::new("sender", self.database.clone(), mailer, &self.config, Arc::default(), metrics)
-    }
-
-    async fn publish<E: Event>(&mut self, event: E) -> Uuid {
-        let mut tx = self.customer.database.begin().await.unwrap();
-        let id = tx.publish(&event).unwrap().id;
-        tx.commit().await.unwrap();
-        settle(&mut [&mut self.customer, &mut self.email]).await;
-        id
-    }
-
-    async fn created(&mut self, customer_id: CustomerId) -> Uuid {
-        let registered_at = self.customer.database.clock.now();
-        let (email, name) = (Personal::new("ada@example.com"), Personal::new("Ada"));
-        self.publish(CustomerCreated { customer_id, email, name, registered_at }).await
-    }
-
-    fn counted(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        Scrape::parse(&self.database.metrics.registry.encode().unwrap()).sum(name, labels)
-    }
-
-    async fn mails(&self) -> Vec<(String, i32)> {
-        sqlx::query_as("SELECT state, attempt FROM mails ORDER BY created_at")
-            .fetch_all(&self.database.pool)
-            .await
-            .unwrap()
-    }
-
-    async fn published(&self) -> Vec<(String, Option<String>, Uuid)> {
-        sqlx::query_as("SELECT event_type, data->>'reason', causation_id FROM outbox ORDER BY seq")
-            .fetch_all(&self.database.pool)
-            .await
-            .unwrap()
-    }
-}
-
-fn customer() -> CustomerId {
-    CustomerId(Uuid::now_v7())
-}
+use super::{
+    leases::end_leases,
+    stage::{Stage, customer, refused},
+};
 
 #[tokio::test]
 async fn a_mail_that_the_server_takes_is_sent_once_and_said_so_once() {
@@ -124,12 +32,16 @@ async fn a_mail_that_the_server_takes_is_sent_once_and_said_so_once() {
 }
 
 #[tokio::test]
-async fn a_refused_address_is_said_to_have_failed() {
+async fn an_address_that_is_refused_twice_is_said_to_have_failed() {
     let mut stage = Stage::new().await;
     let cause = stage.created(customer()).await;
-    let mailer = FakeMailer::new([DeliveryResult::Refused("550 5.1.1 ada@example.com?".into())]);
-    assert!(stage.sender(&mailer).send_one().await.unwrap());
-    assert_eq!(stage.mails().await, [("refused".to_owned(), 1)]);
+    let mut sender = stage.sender(&FakeMailer::new([refused(), refused()]));
+    assert!(sender.send_one().await.unwrap());
+    assert!(!sender.send_one().await.unwrap(), "not at once");
+    assert!(stage.published().await.is_empty(), "not by the first refusal");
+    stage.database.clock.advance(SignedDuration::from_secs(2));
+    assert!(sender.send_one().await.unwrap());
+    assert_eq!(stage.mails().await, [("refused".to_owned(), 2)]);
     assert_eq!(stage.published().await, [("welcome_email_failed".to_owned(), Some("refused".to_owned()), cause)]);
 }
 
@@ -236,10 +148,10 @@ async fn a_sender_that_lost_its_lease_publishes_nothing() {
     let mut stage = Stage::new().await;
     stage.created(customer()).await;
     // The first sender's server takes so long that the lease ends, and another sender delivers the mail meanwhile.
-    let (second, clock) = (FakeMailer::default(), stage.database.clock.clone());
+    let (second, database) = (FakeMailer::default(), stage.database.clone());
     let mut other = stage.sender(&second);
     let meanwhile = async move {
-        clock.advance(SignedDuration::from_secs(61));
+        end_leases(&database).await;
         assert!(other.send_one().await.unwrap());
     };
     let first = FakeMailer::slow(meanwhile);
@@ -257,15 +169,23 @@ async fn what_became_of_mails_is_counted_and_what_is_queued_is_sampled() {
         stage.created(customer()).await;
     }
     let verdicts = [
-        DeliveryResult::Refused("550 5.1.1".into()),
+        refused(),
         DeliveryResult::Later("451".into()),
         DeliveryResult::Misconfigured("535".into()),
         DeliveryResult::Accepted,
+        DeliveryResult::Later("451".into()),
+        refused(),
     ];
     let mut sender = stage.sender(&FakeMailer::new(verdicts));
-    for _ in 0..4 {
+    for _ in 0..5 {
         assert!(sender.send_one().await.unwrap());
     }
+    sqlx::query("UPDATE mails SET next_attempt_at = $1 WHERE id IN (SELECT mail_id FROM rejections WHERE refused)")
+        .bind(SqlTimestamp::from(stage.database.clock.now()))
+        .execute(&stage.database.pool)
+        .await
+        .unwrap();
+    assert!(sender.send_one().await.unwrap());
     stage.database.clock.advance(SignedDuration::from_hours(1));
     Collector::new(stage.database.clone(), Health::default()).collect_all().await;
     for (name, value) in [
@@ -277,8 +197,8 @@ async fn what_became_of_mails_is_counted_and_what_is_queued_is_sampled() {
     ] {
         assert_eq!(stage.counted(name, &[]), Some(value), "{name}");
     }
-    for reason in ["later", "misconfigured"] {
-        assert_eq!(stage.counted("mail_retried_total", &[("reason", reason)]), Some(1.0), "{reason}");
+    for (reason, times) in [("later", 2.0), ("refused", 1.0), ("misconfigured", 1.0)] {
+        assert_eq!(stage.counted("mail_retried_total", &[("reason", reason)]), Some(times), "{reason}");
     }
     stage.database.clock.advance(SignedDuration::from_hours(72));
     assert!(sender.send_one().await.unwrap());
@@ -327,4 +247,51 @@ async fn a_muted_mail_is_never_sent() {
     assert!(mailer.given().is_empty());
     assert_eq!(stage.mails().await, [("muted".to_owned(), 0)]);
     assert!(stage.published().await.is_empty());
+}
+
+/// `customer_created` as a broken or hostile publisher says it: any texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Hostile {
+    customer_id: CustomerId,
+    email: String,
+    name: String,
+    registered_at: Timestamp,
+}
+
+impl Event for Hostile {
+    const TYPE: &'static str = CustomerCreated::TYPE;
+    const OWNER: &'static str = CustomerCreated::OWNER;
+
+    fn subject(&self) -> Uuid {
+        self.customer_id.0
+    }
+}
+
+#[tokio::test]
+async fn texts_that_no_customer_could_have_registered_are_dead_with_a_reason_and_block_no_other() {
+    let mut stage = Stage::new().await;
+    let registered_at = stage.customer.database.clock.now();
+    for (email, name) in [
+        ("ada@example.com", "Ada\r\nBcc: eve@example.com"),
+        ("ada@example.com\r\nBcc: eve@example.com", "Ada"),
+        ("ada@example.com", ""),
+    ] {
+        let (email, name) = (email.to_owned(), name.to_owned());
+        stage.publish(Hostile { customer_id: CustomerId(Uuid::now_v7()), email, name, registered_at }).await;
+    }
+    let dead: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT state, reason, error FROM parked ORDER BY parked_at")
+            .fetch_all(&stage.email.database.pool)
+            .await
+            .unwrap();
+    let expected = ["a name must not have control", "an email address must be", "a name must not be empty"];
+    for ((state, reason, error), expected) in dead.iter().zip(expected) {
+        assert_eq!((state.as_str(), reason.as_str()), ("dead", "undecodable"));
+        assert!(error.contains(expected) && !error.contains("eve"), "{error}");
+    }
+    assert_eq!(dead.len(), 3);
+    stage.created(customer()).await;
+    let mailer = FakeMailer::default();
+    assert!(stage.sender(&mailer).send_one().await.unwrap());
+    assert_eq!(mailer.given().len(), 1);
 }
