@@ -20,8 +20,9 @@ openapi() {
 }
 
 # hostile PROGRAM URL: all checks. Left out is what never ends (a stream), and a replay: it reads histories for real.
+# It leaves notes where it is called, so that is the folder that goes.
 hostile() {
-  run "$1" --config-file "$LIB/schemathesis.toml" run --url "$2" --header "Authorization: Bearer $ADMIN_TOKEN" \
+  run env -C "$FLEET_DIR" "$1" --config-file "$LIB/schemathesis.toml" run --url "$2" --header "Authorization: Bearer $ADMIN_TOKEN" \
     --checks all --max-examples 15 --seed 1 --exclude-path /flows/stream --exclude-path /admin/replay \
     --request-timeout 15 --no-color "$2/openapi.json"
 }
