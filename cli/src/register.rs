@@ -38,7 +38,7 @@ pub fn register(args: RegisterArgs) -> anyhow::Result<()> {
     let customer = NewCustomer { email: args.email.unwrap_or_else(new_address), name: args.name };
     let registered = http::block_on(customers::register(&url, &customer))?;
     if args.json {
-        output::print(&format!("{}", serde_json::to_string(&registered)?))?;
+        output::print(&serde_json::to_string(&registered)?)?;
     } else {
         output::print(&format!("customer id  {}", registered.customer_id))?;
         output::print(&format!("event id     {}  (also the correlation id)", registered.event_id))?;

@@ -145,11 +145,11 @@ impl Watch {
             return Ok(ExitCode::from(INTERRUPTED));
         }
         if args.json {
-            output::print(&format!("{}", serde_json::to_string(&self.last)?))?;
+            output::print(&serde_json::to_string(&self.last)?)?;
         } else if args.dry_run {
             output::print(&format!("would be handled: {counts}"))?;
         } else {
-            output::print(&format!("{counts}"))?;
+            output::print(&counts)?;
         }
         Ok(ExitCode::SUCCESS)
     }

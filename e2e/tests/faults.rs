@@ -19,6 +19,7 @@ mod faults {
     mod mail;
     mod order;
     mod outages;
+    mod output;
     mod poison;
     mod privacy;
     mod rights;
