@@ -1,9 +1,12 @@
 //! The pages below a path, behind a proxy that takes the path away.
 
+use std::sync::Arc;
+
 use anyhow::{Context, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 use super::{environment::page, stage::with_browser};
@@ -13,16 +16,20 @@ async fn every_page_works_below_a_path() -> anyhow::Result<()> {
     let view = page("")?.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let below = format!("http://{}/fleet", listener.local_addr()?);
+    let listening = Arc::<Notify>::default();
+    let listens = listening.clone();
     let proxy = tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let view = view.clone();
+            let (view, listens) = (view.clone(), listens.clone());
             // A browser that goes to another page breaks connections off.
-            tokio::spawn(async move { forward(client, &view).await.ok() });
+            tokio::spawn(async move { forward(client, &view, &listens).await.ok() });
         }
     });
     with_browser(&[], async |browser| {
         browser.visit(&format!("{below}/")).await?;
         browser.find("#map .service-card", "ready").await?;
+        // What happens before the page listens, it does not hear of.
+        listening.notified().await;
         browser.find("#register button.primary", "Register").await?.click().await?;
         browser.find("#registered .live", "done").await?;
         browser.find("#registered a", "open the flow").await?.click().await?;
@@ -41,7 +48,7 @@ async fn every_page_works_below_a_path() -> anyhow::Result<()> {
 }
 
 /// One request: a connection is closed after it, so that each head is seen.
-async fn forward(mut client: TcpStream, view: &str) -> anyhow::Result<()> {
+async fn forward(mut client: TcpStream, view: &str, listens: &Notify) -> anyhow::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         ensure!(client.read_buf(&mut head).await? > 0, "no request");
@@ -55,6 +62,12 @@ async fn forward(mut client: TcpStream, view: &str) -> anyhow::Result<()> {
     let mut server = TcpStream::connect(view).await?;
     let rest = rest.replacen("keep-alive", "close", 1);
     server.write_all(format!("{method} /{path}\r\n{rest}").as_bytes()).await?;
+    if path.starts_with("flows/stream") {
+        let mut first = Vec::new();
+        server.read_buf(&mut first).await?;
+        client.write_all(&first).await?;
+        listens.notify_one();
+    }
     copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
 }
