@@ -10,11 +10,14 @@ mod rules;
 mod sink;
 mod smtp;
 
-use std::net::SocketAddr;
+use std::{
+    io::{self, ErrorKind, Write},
+    net::SocketAddr,
+    process,
+};
 
 use anyhow::Context;
 use clap::Parser;
-use client::output;
 use sink::Sink;
 use tokio::{
     net::TcpListener,
@@ -39,12 +42,13 @@ struct Args {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let args = Args::try_parse().unwrap_or_else(|error| output::exit(&error));
+    let args = Args::try_parse().unwrap_or_else(|error| exit(&error));
     let sink = Sink::new(args.max_mails);
     let mut terminate = signal(SignalKind::terminate())?;
     let smtp = listen(args.smtp_addr).await?;
     let http = listen(args.http_addr).await?;
-    output::print(&format!("mail-sink: SMTP on {}, HTTP on {}", args.smtp_addr, args.http_addr))?;
+    // Not by `println!`, which panics where a reader has gone or a disk is full.
+    writeln!(io::stdout(), "mail-sink: SMTP on {}, HTTP on {}", args.smtp_addr, args.http_addr)?;
     // What is in memory is not worth a slow goodbye, so open sessions are dropped.
     tokio::select! {
         served = smtp::serve(smtp, sink.clone()) => served.context("SMTP"),
@@ -52,6 +56,18 @@ async fn main() -> anyhow::Result<()> {
         _ = terminate.recv() => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
+}
+
+/// As clap ends a process, but with an error if its help can't be written.
+fn exit(error: &clap::Error) -> ! {
+    let code = match error.print() {
+        Err(failed) if failed.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: can't write to standard output: {failed}");
+            1
+        }
+        _ => error.exit_code(),
+    };
+    process::exit(code)
 }
 
 async fn listen(addr: SocketAddr) -> anyhow::Result<TcpListener> {
