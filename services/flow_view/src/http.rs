@@ -6,9 +6,11 @@ use utoipa::OpenApi;
 
 use crate::assets;
 
+pub mod feed;
 pub mod flows;
 mod overview;
 mod proxy;
+mod shown;
 mod state;
 mod stream;
 

@@ -49,6 +49,8 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
     let (change, changed) = watch::channel(0);
     let projector = Projector::new(database.clone(), choreography::REACTIONS, change);
     let poller = StatusPoller::new(database.clone(), directory.clone());
+    let feed = http::feed::Feed::default();
+    let reader = http::feed::Reader::new(database.clone(), directory.clone(), changed, feed.clone());
     let retention = Retention::new(database.clone(), config.flow_days);
     let closing = CancellationToken::new();
     let (http, openapi) = http::api(AppState {
@@ -56,7 +58,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         directory: directory.clone(),
         config: Arc::new(config.clone()),
         reactions: choreography::REACTIONS,
-        changed,
+        feed: feed.clone(),
         closing: closing.clone(),
         overview: Arc::default(),
     });
@@ -71,6 +73,7 @@ pub fn service(database: &Database, config: &FlowViewConfig) -> anyhow::Result<S
         max_body: 2 * event::MAX_SIZE,
         tasks: vec![
             ("projector", worker::task(projector)),
+            ("changes", worker::task(reader)),
             ("directory", worker::task(directory)),
             ("status poller", worker::task(poller)),
             ("retention", worker::task(retention)),

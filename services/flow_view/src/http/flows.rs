@@ -2,8 +2,8 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use flow::{
-    DeliveryStatus, Flow, Observed,
-    answers::{Changed, Found, Page, Tally},
+    Observed,
+    answers::{Found, Page, Tally},
 };
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::Deserialize;
@@ -14,13 +14,13 @@ use service::{
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::state::AppState;
-use crate::{
-    service_directory::ServiceDirectory,
-    store::{
-        self,
-        flows::{self, After, Listed},
-    },
+use super::{
+    shown::{changed, mark_unreachable},
+    state::AppState,
+};
+use crate::store::{
+    self,
+    flows::{self, After, Listed},
 };
 
 /// How many flows a page has, unless more or fewer are asked for.
@@ -48,13 +48,6 @@ pub struct Listing {
     /// At most so many, up to 200.
     #[param(maximum = 65535)]
     limit: Option<u16>,
-}
-
-/// As it was kept, but for services that do not answer just now.
-pub(super) fn changed(listed: Listed, directory: &ServiceDirectory) -> Changed {
-    let mut flow = listed.flow.0;
-    mark_unreachable(&mut flow, directory);
-    Changed { flow, change: listed.change }
 }
 
 fn bad(detail: &str) -> Problem {
@@ -141,13 +134,6 @@ pub async fn show(State(view): State<AppState>, Path(id): Path<String>) -> Resul
             .for_each(|node| node.mark_unreachable(&|service| view.directory.is_unreachable(service)));
     }
     if flows.is_empty() { Err(unknown()) } else { Ok(Json(Found { flows })) }
-}
-
-/// What a service said before it went away is not what it would say now.
-fn mark_unreachable(flow: &mut Flow, directory: &ServiceDirectory) {
-    for overdue in flow.overdue.iter_mut().filter(|overdue| directory.is_unreachable(&overdue.service)) {
-        overdue.held = Some(DeliveryStatus::unreachable(overdue.held.as_ref(), overdue.since));
-    }
 }
 
 fn beginning(since: Option<&str>, view: &AppState) -> Result<Timestamp, Problem> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use contracts::choreography::Reaction;
 use messaging::database::Database;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::feed::Feed;
 use crate::{config::FlowViewConfig, overview::Latest, service_directory::ServiceDirectory};
 
 /// What requests work on. Cheap to clone.
@@ -17,8 +17,8 @@ pub struct AppState {
     pub config: Arc<FlowViewConfig>,
     /// By which flows are judged.
     pub reactions: &'static [Reaction],
-    /// The number of the latest change that this process has made.
-    pub changed: watch::Receiver<i64>,
+    /// What changes.
+    pub feed: Feed,
     /// Ends the streams, which would hold up a shutdown.
     pub closing: CancellationToken,
     /// What `/overview` answered last.

@@ -13,20 +13,14 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use flow::answers::Changed;
 use futures_util::stream::{self, Stream};
 use service::problem::Problem;
-use tokio::time::Instant;
 
-use super::{flows, state::AppState};
-use crate::store::flows::{changed_after, last_change};
-
-/// How many flows are read at once.
-const CHUNK: i64 = 200;
-/// At most so often, whatever happens: a person can't see more.
-const PACE: Duration = Duration::from_millis(200);
-/// Changes that another replica makes are found by looking.
-const POLL: Duration = Duration::from_secs(1);
+use super::{
+    feed::{Listener, Told},
+    state::AppState,
+};
+use crate::store::flows::last_change;
 
 /// Flows that change, as they change; from `Last-Event-ID` on, else from now.
 #[utoipa::path(
@@ -40,7 +34,10 @@ pub async fn stream(State(view): State<AppState>, headers: HeaderMap) -> Result<
     let newest = last_change(&view.database.pool).await?;
     // A number from before the tables were lost lies in the future: from now on, then.
     let after = asked.filter(|asked| (0..=newest).contains(asked)).unwrap_or(newest);
-    let tail = Tail { view, after, ready: VecDeque::new(), read_at: None };
+    let Some(listener) = view.feed.listen(after) else {
+        return Err(Problem::unavailable("so many listen that there is no place: try again later, or another replica"));
+    };
+    let tail = Tail { view, listener, ready: VecDeque::new() };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     let mut response = Sse::new(tail.events()).keep_alive(keep_alive).into_response();
     // A proxy must not collect what is to be seen at once.
@@ -50,10 +47,8 @@ pub async fn stream(State(view): State<AppState>, headers: HeaderMap) -> Result<
 
 struct Tail {
     view: AppState,
-    /// The number of the last change that was read.
-    after: i64,
-    ready: VecDeque<Changed>,
-    read_at: Option<Instant>,
+    listener: Listener,
+    ready: VecDeque<Told>,
 }
 
 impl Tail {
@@ -67,26 +62,10 @@ impl Tail {
     }
 
     async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(flow) = self.ready.pop_front() {
-                let event = Event::default().event("flow").id(flow.change.to_string());
-                return event.json_data(&flow).ok();
-            }
-            self.wait().await;
-            let changed = changed_after(&self.view.database.pool, self.after, CHUNK).await.ok()?;
-            self.after = changed.last().map_or(self.after, |last| last.change);
-            self.ready.extend(changed.into_iter().map(|flow| flows::changed(flow, &self.view.directory)));
+        if self.ready.is_empty() {
+            self.ready.extend(self.listener.next(&self.view.database, &self.view.directory).await?);
         }
-    }
-
-    /// Until there may be something new, and not too soon after the last time.
-    async fn wait(&mut self) {
-        if let Some(read_at) = self.read_at {
-            tokio::time::sleep_until(read_at + PACE).await;
-        }
-        let after = self.after;
-        let newer = self.view.changed.wait_for(|change| *change > after);
-        let _ = tokio::time::timeout(POLL, newer).await;
-        self.read_at = Some(Instant::now());
+        let Told { change, data } = self.ready.pop_front()?;
+        Some(Event::default().event("flow").id(change.to_string()).data(data))
     }
 }

@@ -8,7 +8,10 @@ use event::{Envelope, EventMeta, OutboxRecord, TraceContext};
 use flow::logged::fixtures::KNOWN;
 use flow_view::{
     FlowViewConfig, OperationsUrls,
-    http::{AppState, api},
+    http::{
+        AppState, api,
+        feed::{Feed, Reader},
+    },
     projector::Projector,
     service_directory::ServiceDirectory,
     status_poller::StatusPoller,
@@ -16,7 +19,9 @@ use flow_view::{
 use jiff::SignedDuration;
 use messaging::{
     bus::{Bus, Message, Publisher, Topology, memory::MemoryBus},
+    health::Health,
     testing::{self, TestService},
+    worker,
 };
 use serde_json::{Value, value::RawValue};
 use tokio::sync::watch;
@@ -95,13 +100,15 @@ impl Stage {
         };
         let directory = ServiceDirectory::new(&config).unwrap();
         let (change, changed) = watch::channel(0);
-        let closing = CancellationToken::new();
+        let (closing, feed) = (CancellationToken::new(), Feed::default());
+        let reader = Reader::new(database.clone(), directory.clone(), changed, feed.clone());
+        tokio::spawn(worker::run(reader, Health::default(), closing.clone()));
         let (http, _) = api(AppState {
             database: database.clone(),
             directory: directory.clone(),
             config: Arc::new(config),
             reactions: &KNOWN,
-            changed,
+            feed,
             closing: closing.clone(),
             overview: Arc::default(),
         });

@@ -83,3 +83,50 @@ async fn a_shutdown_ends_the_streams() {
     stage.closing.cancel();
     assert!(events.next().await.is_none());
 }
+
+async fn transactions(stage: &Stage) -> i64 {
+    let pool = &stage.projector.database().pool;
+    sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+/// Each listener's own looks would be a hundred a second here.
+#[tokio::test]
+async fn who_listens_while_nothing_happens_costs_the_database_nothing() {
+    let mut stage = Stage::new().await;
+    stage.onboard().await;
+    let mut listeners = Vec::new();
+    for _ in 0..100 {
+        listeners.push(Events::open(&stage, None).await);
+    }
+    // They hear of a change, so they have come up with the reader.
+    stage.see(&Fact::first()).await;
+    for events in &mut listeners {
+        events.next().await.unwrap();
+    }
+    // Of one period after the other: Postgres counts a second late.
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        counts.push(transactions(&stage).await);
+        let nothing = listeners.iter_mut().map(|events| tokio::time::timeout(Duration::from_secs(3), events.next()));
+        assert!(futures_util::future::join_all(nothing).await.iter().all(Result::is_err));
+    }
+    let asked = transactions(&stage).await - counts[2];
+    assert!(asked < 60, "{asked} transactions in the last 3 seconds: {counts:?}");
+}
+
+#[tokio::test]
+async fn more_than_a_thousand_listeners_are_asked_to_come_later() {
+    let stage = Stage::new().await;
+    let mut listeners = Vec::new();
+    for _ in 0..1000 {
+        listeners.push(Events::open(&stage, None).await);
+    }
+    let request = || Request::get("/flows/stream").body(Body::empty()).unwrap();
+    let refused = stage.http.clone().oneshot(request()).await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (503, true));
+    listeners.pop();
+    assert_eq!(stage.http.clone().oneshot(request()).await.unwrap().status(), 200);
+}
