@@ -122,7 +122,7 @@ async fn refusal(link: &mut Link, name: &str, arguments: &FieldTable) -> Result<
     .await
 }
 
-/// What differs, of the broker's sentence: "inequivalent arg 'x-max-age' for queue 'customer.history' in vhost '/': received
+/// What differs, of the broker's sentence: "inequivalent arg 'x-max-age' for queue 'orders.history' in vhost '/': received
 /// the value '30D' of type 'longstr' but current is the value '7D' of type 'longstr'", or "… is none".
 struct Difference<'a> {
     argument: &'a str,
