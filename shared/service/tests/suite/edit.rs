@@ -2,9 +2,12 @@
 
 use axum::http::StatusCode;
 use event::MAX_SIZE;
-use messaging::testing::{
-    orders::{order, placed},
-    stage::{Stage, envelope},
+use messaging::{
+    message::undecodable_id,
+    testing::{
+        orders::{order, placed},
+        stage::{Stage, envelope},
+    },
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -112,8 +115,9 @@ async fn an_event_that_no_service_could_publish_is_too_large() {
 #[tokio::test]
 async fn what_was_no_event_is_corrected_and_handled_as_its_subject_s() {
     let mut stage = Stage::new().await;
-    let (id, ada, desk) = (Uuid::now_v7(), order(), Desk::of_reader(&stage));
-    stage.intruder.publish("order_placed", id, b"{\"name\": \"Ad".to_vec()).await;
+    let (message_id, ada, desk) = (Uuid::now_v7(), order(), Desk::of_reader(&stage));
+    stage.intruder.publish("order_placed", message_id, b"{\"name\": \"Ad".to_vec()).await;
+    let id = undecodable_id("order_placed", Some(&message_id.to_string()), b"");
     assert_eq!(desk.show(id).await["subject"], Value::Null);
     let answer = desk.edit(id, envelope(id, &placed(ada, "Ada"))).await;
     assert_eq!((answer.status, &answer.body["subject"]), (StatusCode::OK, &json!(ada)));
