@@ -98,14 +98,19 @@ pub struct Page {
 #[serde(deny_unknown_fields)]
 pub struct Discard {
     /// 1 to 500 characters; kept in the audit trail.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000]*[0-9A-Za-z][^\\u0000]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000]*$"
+    )]
     reason: String,
 }
 
 impl Discard {
     fn reason(&self) -> Result<String, Problem> {
         let reason = self.reason.trim();
-        if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
+        let tells = reason.chars().any(|character| !character.is_whitespace() && !character.is_control());
+        if !tells || self.reason.chars().count() > 500 || reason.contains('\0') {
             let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "say why the message is given up");
             return Err(problem.with_field("reason", "is 1 to 500 characters"));
         }
