@@ -47,7 +47,7 @@ async fn correct(browser: &Browser, poison: &Poison) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_customer_named_script_is_text_on_every_page() -> anyhow::Result<()> {
-    const NAME: &str = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
+    const NAME: &str = "<script>document['title']='pwned'</script><img src=x onerror=\"document['title']='pwned'\">";
     let database = database()?;
     let poison = Poison::register(&database, NAME, "registered_at").await?;
     with_browser(&[], async |browser| {
@@ -57,7 +57,7 @@ async fn a_customer_named_script_is_text_on_every_page() -> anyhow::Result<()> {
         browser.find("#registered .live", "done").await?;
         sign_in(browser).await?;
         browser.visit(&page(&poison.path("email"))?).await?;
-        browser.find("#record .event", "<script>document.title='pwned'</script>").await?;
+        browser.find("#record .event", "<script>document['title']='pwned'</script>").await?;
         browser.find("#record [data-key=edit]", "Correct it").await?.click().await?;
         browser.find("#edit", "").await?;
         let foreign = browser.run("return document.querySelectorAll('main script, main img').length").await?;
