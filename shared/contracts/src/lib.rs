@@ -9,6 +9,8 @@ mod email_address;
 pub mod events;
 mod personal;
 pub mod services;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use customer_id::CustomerId;
 pub use customer_name::{BadCustomerName, CustomerName};
