@@ -30,9 +30,6 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// The classes of what another release may be able to handle: it waits for one.
-pub const WAITS_FOR_A_RELEASE: [&str; 3] = ["no_handler", "newer_version", "unknown_value"];
-
 /// Why a batch, or a message alone, was rolled back.
 #[derive(Debug, Error)]
 pub enum Failure {

@@ -36,14 +36,14 @@ pub(crate) fn delay(tries: i32) -> Duration {
     DELAYS.after(u32::try_from(tries).unwrap_or_default())
 }
 
-/// The subjects among `messages` for which something waits or is dead.
+/// The subjects among `messages` that have a head.
 pub(crate) async fn blocked_subjects(
     sql: &mut PgConnection,
     messages: &[ReceivedMessage],
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     let keys: Vec<_> = messages.iter().filter_map(|message| Some(message.decoded().ok()?.subject)).collect();
     let held = query_scalar!(
-        r#"SELECT DISTINCT subject AS "subject!" FROM parked WHERE subject = ANY($1) AND state IN ('waiting', 'behind', 'dead')"#,
+        r#"SELECT subject AS "subject!" FROM parked WHERE subject = ANY($1) AND state IN ('waiting', 'dead')"#,
         &keys,
     )
     .fetch_all(sql)
@@ -65,7 +65,7 @@ pub(crate) async fn park_behind(
         attempts: 0,
         next_attempt_at: None,
     };
-    insert(tx, message, row).await
+    insert(tx, message, row).await.map(drop)
 }
 
 struct Row {
@@ -77,12 +77,14 @@ struct Row {
     next_attempt_at: Option<jiff::Timestamp>,
 }
 
-async fn insert(tx: &mut UnitOfWork, message: &ReceivedMessage, row: Row) -> Result<(), sqlx::Error> {
+/// Gives its state: the table puts it behind a head that has come meanwhile, or in the place of one that has gone.
+async fn insert(tx: &mut UnitOfWork, message: &ReceivedMessage, row: Row) -> Result<State, sqlx::Error> {
     let now = jiff_sqlx::Timestamp::from(tx.now());
-    query!(
-        "INSERT INTO parked (event_id, event_type, subject, state, body, muted, reason, error, attempts, tries, parked_at,
+    let state = query_scalar!(
+        r#"INSERT INTO parked (event_id, event_type, subject, state, body, muted, reason, error, attempts, tries, parked_at,
                              tried_since, next_attempt_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $10, $11)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $10, $11)
+         RETURNING state AS "state: Text<State>""#,
         message.id,
         message.exchange,
         row.subject,
@@ -95,9 +97,9 @@ async fn insert(tx: &mut UnitOfWork, message: &ReceivedMessage, row: Row) -> Res
         now as _,
         row.next_attempt_at.map(jiff_sqlx::Timestamp::from) as _,
     )
-    .execute(tx.sql())
+    .fetch_one(tx.sql())
     .await?;
-    Ok(())
+    Ok(state.0)
 }
 
 /// Takes charge of a message that failed alone: it waits, or is dead if no attempt can help. If somebody has handled it
@@ -123,13 +125,13 @@ pub async fn park(database: &Database, mut message: ReceivedMessage, failure: &F
         attempts: 1,
         next_attempt_at: (!dead).then(|| tx.now() + delay(1)),
     };
-    insert(&mut tx, &message, row).await?;
+    let state = insert(&mut tx, &message, row).await?;
     note_attempt(&mut tx, message.id, 1, failure).await?;
     poison::clear(tx.sql(), &[message.id]).await?;
     hit(Failpoint::Parked).await;
     tx.commit().await?;
     hit(Failpoint::Committed).await;
-    message.span.in_scope(|| log(dead, &message, failure.class(), 1));
+    message.span.in_scope(|| log(state == State::Dead, &message, failure.class(), 1));
     database.wake_ups.redriver.notify_one();
     Ok(())
 }

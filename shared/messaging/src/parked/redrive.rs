@@ -195,7 +195,7 @@ impl Redriver {
     async fn release(&self) -> Result<u64, sqlx::Error> {
         let mut tx = self.database.begin().await?;
         let now = jiff_sqlx::Timestamp::from(tx.now());
-        // The reasons of `failure::WAITS_FOR_A_RELEASE`, as the index has them.
+        // In the very words of the index.
         let released = query!(
             "UPDATE parked SET next_attempt_at = $1, tries = 0
              WHERE seq IN (SELECT seq FROM parked

@@ -57,7 +57,7 @@ mod tests {
     use sqlx::{migrate::Migrator, query_scalar};
 
     use super::*;
-    use crate::{database::Database, failure::WAITS_FOR_A_RELEASE, testing};
+    use crate::{database::Database, failure::Failure, testing};
 
     fn texts(expression: &str) -> Vec<&str> {
         expression.split('\'').skip(1).step_by(2).collect()
@@ -90,7 +90,8 @@ mod tests {
         }
         assert_eq!(texts(&predicate("parked_heads").await), [State::Waiting, State::Dead].map(State::as_str));
         let mut release = vec![State::Waiting.as_str()];
-        release.extend(WAITS_FOR_A_RELEASE);
+        let waits = [Failure::NoHandler, Failure::NewerVersion(2), Failure::UnknownValue(String::new())];
+        release.extend(waits.iter().map(Failure::class));
         assert_eq!(texts(&predicate("parked_waits_for_a_release").await), release);
     }
 }

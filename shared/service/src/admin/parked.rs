@@ -151,7 +151,7 @@ async fn go_on(
 }
 
 fn changed(bulk: &Bulk) -> Value {
-    json!({ bulk.done_is(): bulk.changed })
+    json!({ bulk.change.done_is(): bulk.changed })
 }
 
 /// A filter that the database can be asked with: it knows no NUL in a text.

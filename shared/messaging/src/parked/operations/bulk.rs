@@ -29,8 +29,8 @@ pub enum Change {
 }
 
 impl Change {
-    /// What a message is after it.
-    fn participle(&self) -> &'static str {
+    /// What a message is after it: `retried` or `discarded`.
+    pub fn done_is(&self) -> &'static str {
         match self {
             Self::Retry => "retried",
             Self::Discard { .. } => "discarded",
@@ -58,7 +58,8 @@ impl Change {
 pub struct Bulk {
     database: Database,
     filter: Filter,
-    change: Change,
+    /// What it does.
+    pub change: Change,
     operator: Operator,
     /// Where it is: oldest first if it retries; newest first if it discards, so that nothing becomes a head before its turn.
     position: i64,
@@ -73,11 +74,6 @@ impl Bulk {
             Change::Discard { .. } => i64::MAX,
         };
         Self { database, filter, change, operator, position, changed: 0 }
-    }
-
-    /// What the messages are that it has changed: `retried` or `discarded`.
-    pub fn done_is(&self) -> &'static str {
-        self.change.participle()
     }
 
     /// Changes some more; `false` if there was nothing left.
